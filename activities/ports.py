@@ -1,0 +1,62 @@
+"""What sagas need of the world, as capabilities. Adapters fit by shape and never import this."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from domain.inbox.model import Reading
+from domain.meetings.card import MeetingCard
+from domain.meetings.events import MeetingEvent
+from domain.meetings.letters import Letter
+from domain.meetings.messages import InputOutcome, TakenInput
+from domain.meetings.model import MeetingState
+from domain.outbox.model import Draft
+from domain.values import Instant
+
+
+class MeetingStore(Protocol):
+    """A meeting's facts: its journal, its inputs, and what follows from them, in one place."""
+
+    async def load(self, meeting_id: str) -> MeetingState:
+        """The state folded from the journal. Raises `NotFound`."""
+        ...
+
+    async def card(self, meeting_id: str) -> MeetingCard:
+        """Names, addresses and zones. Raises `NotFound`."""
+        ...
+
+    async def take_inputs(self, meeting_id: str, limit: int) -> list[TakenInput]:
+        """Inputs without an outcome, in row order, up to the first one still unread."""
+        ...
+
+    async def record(
+        self,
+        meeting_id: str,
+        expected_version: int,
+        events: Sequence[MeetingEvent],
+        outcomes: Sequence[InputOutcome],
+        drafts: Sequence[Draft],
+        at: Instant,
+    ) -> None:
+        """Append events after `expected_version`, update views and commands, record outcomes,
+        enqueue drafts and webhook deliveries, all in one transaction.
+
+        A second call with the same arguments changes nothing. Raises `StreamMoved` when the
+        stream holds other events after `expected_version`.
+        """
+        ...
+
+
+class LetterWriter(Protocol):
+    """Turns a decided letter into the bytes of a mail."""
+
+    def compose(self, letter: Letter, card: MeetingCard) -> Draft:
+        """The finished mail; equal arguments give equal bytes."""
+        ...
+
+
+class MailReader(Protocol):
+    """Reads mail where it can do no harm."""
+
+    async def read(self, raw: bytes) -> Reading:
+        """What `raw` says; never raises for anything the bytes may hold."""
+        ...

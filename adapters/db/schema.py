@@ -1,0 +1,318 @@
+"""Every table of Parley. Migrations in `migrations/versions` bring a database here.
+
+Views (`meetings`, `parties`) are written in the transaction of the events they follow from.
+Instants are microseconds since 1970 (see `columns`).
+"""
+
+import sqlalchemy as sa
+
+from adapters.db.columns import InstantColumn, Json, RowId
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, **options: object) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, **options)  # type: ignore[arg-type]  # passed on
+
+
+def _maybe(name: str) -> sa.Column[str | None]:
+    return sa.Column(name, sa.Text, nullable=True)
+
+
+def _at(name: str) -> sa.Column[object]:
+    return sa.Column(name, InstantColumn, nullable=False)
+
+
+def _maybe_at(name: str) -> sa.Column[object]:
+    return sa.Column(name, InstantColumn, nullable=True)
+
+
+def _number(name: str, **options: object) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, **options)  # type: ignore[arg-type]  # passed on
+
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _at("created_at"),
+    # Added to PostgreSQL transaction ids when positions are made, so that positions keep
+    # growing after a restore into a cluster whose ids are lower.
+    _number("transaction_offset", server_default="0"),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("position", RowId, primary_key=True, autoincrement=True),
+    _text("owner"),
+    _text("stream"),
+    _number("version"),
+    _text("type"),
+    sa.Column("data", Json, nullable=False),
+    _at("at"),
+    _maybe("command"),
+    _maybe("because"),
+    sa.UniqueConstraint("stream", "version"),
+    sa.Index("ix_journal_owner_position", "owner", "position"),
+    sqlite_autoincrement=True,
+)
+
+commands = sa.Table(
+    "commands",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("owner"),
+    _text("kind"),
+    _text("stream"),
+    _text("state"),
+    sa.Column("data", Json, nullable=False),
+    _at("accepted_at"),
+    _maybe_at("finished_at"),
+    sa.Column("outcome", Json, nullable=True),
+    sa.Index("ix_commands_stream", "stream"),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("principal", sa.Text, primary_key=True),
+    sa.Column("route", sa.Text, primary_key=True),  # method and path template
+    sa.Column("key", sa.Text, primary_key=True),
+    _text("fingerprint"),
+    _text("command_id"),
+    _at("created_at"),
+    sa.Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+inputs = sa.Table(
+    "inputs",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    _text("stream"),
+    _text("key", unique=True),
+    # None while the mail behind it is unread; later inputs of the stream wait for it.
+    sa.Column("body", Json, nullable=True),
+    sa.Column("words", Json, nullable=True),  # what people wrote; personal, never in a history
+    _maybe("command_id"),
+    sa.Column("inbox_id", sa.BigInteger, nullable=True),
+    _at("received_at"),
+    _maybe_at("poked_at"),
+    _maybe_at("taken_at"),  # when its outcome was recorded
+    _maybe("effect"),
+    _maybe("code"),
+    _maybe("detail"),
+    sa.Index("ix_inputs_stream_id", "stream", "id"),
+    # Sweeps for untaken inputs stay cheap however long the table grows.
+    sa.Index(
+        "ix_inputs_untaken",
+        "received_at",
+        sqlite_where=sa.text("taken_at IS NULL"),
+        postgresql_where=sa.text("taken_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("owner"),
+    _text("name"),
+    _text("address"),
+    _text("folded_address"),
+    _text("zone"),
+    _number("version"),
+    _at("created_at"),
+    _at("updated_at"),
+    sa.UniqueConstraint("owner", "folded_address"),
+)
+
+meetings = sa.Table(
+    "meetings",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("owner"),
+    _text("title"),
+    _text("description"),
+    _text("location"),
+    _text("organizer"),
+    sa.Column("terms", Json, nullable=False),
+    _text("status"),
+    _number("sequence"),
+    _maybe_at("starts_at"),
+    _maybe_at("ends_at"),
+    _maybe_at("answer_by"),
+    _number("version"),
+    _at("created_at"),
+    _at("updated_at"),
+    sa.Index("ix_meetings_owner_created_at", "owner", "created_at", "id"),
+    sa.Index("ix_meetings_owner_status", "owner", "status"),
+)
+
+parties = sa.Table(
+    "parties",
+    metadata,
+    sa.Column("meeting_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    _maybe("person_id"),
+    _text("name"),
+    _text("address"),
+    _text("zone"),
+    _text("uid"),
+    sa.Column("shows_address", sa.Boolean, nullable=False),
+    _text("partstat"),
+    _maybe_at("answered_at"),
+    sa.Index("ix_parties_address", "address"),
+)
+
+capabilities = sa.Table(
+    "capabilities",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    _text("purpose"),
+    _text("stream"),
+    sa.Column("party", sa.Integer, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    _at("created_at"),
+    _maybe_at("revoked_at"),
+    sa.Index("ix_capabilities_stream", "stream"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    _text("key", unique=True),
+    _text("stream"),
+    sa.Column("party", sa.Integer, nullable=False),
+    _text("purpose"),
+    _text("mail_from"),
+    _text("source"),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _at("received_at"),
+    _maybe_at("read_at"),
+    _maybe("verdict"),
+    sa.Column("reading", Json, nullable=True),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("copies", sa.Integer, nullable=False, server_default="1"),  # times it arrived
+    sa.Index("ix_inbox_stream", "stream", "id"),
+    sa.Index(
+        "ix_inbox_unread",
+        "id",
+        sqlite_where=sa.text("read_at IS NULL"),
+        postgresql_where=sa.text("read_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    _text("kind"),
+    _text("subject"),
+    _text("occasion"),
+    _text("recipient"),
+    sa.Column("party", sa.Integer, nullable=True),
+    _text("owner"),
+    _text("mail_from"),
+    _text("message_id", unique=True),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _text("state"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    _at("next_at"),
+    _maybe("dispatcher"),
+    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    _maybe_at("lease_until"),
+    _maybe("last_reply"),
+    _at("created_at"),
+    _maybe_at("sent_at"),
+    sa.UniqueConstraint("kind", "subject", "occasion", "recipient"),
+    sa.Index("ix_outbox_subject", "subject"),
+    sa.Index(
+        "ix_outbox_due",
+        "next_at",
+        sqlite_where=sa.text("state IN ('queued', 'retry')"),
+        postgresql_where=sa.text("state IN ('queued', 'retry')"),
+    ),
+    sa.Index(
+        "ix_outbox_leased",
+        "lease_until",
+        sqlite_where=sa.text("state IN ('claimed', 'sending')"),
+        postgresql_where=sa.text("state IN ('claimed', 'sending')"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+outbox_attempts = sa.Table(
+    "outbox_attempts",
+    metadata,
+    sa.Column("message_id", sa.BigInteger, primary_key=True),
+    sa.Column("token", sa.BigInteger, primary_key=True),
+    _at("at"),
+    _text("phase"),
+    sa.Column("code", sa.Integer, nullable=True),
+    _text("reply"),
+    _text("state"),  # the state it led to
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("owner"),
+    _text("url"),
+    sa.Column("events", Json, nullable=False),
+    _text("secret"),
+    _text("state"),
+    _maybe("disabled_because"),
+    _maybe_at("failing_since"),
+    _at("created_at"),
+    sa.Index("ix_webhooks_owner", "owner"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("webhook_id"),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    _text("type"),
+    _text("state"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    _at("next_at"),
+    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    _maybe_at("lease_until"),
+    sa.Column("last_status", sa.Integer, nullable=True),
+    _maybe("last_error"),
+    _at("created_at"),
+    _maybe_at("delivered_at"),
+    sa.UniqueConstraint("webhook_id", "position"),
+    sa.Index(
+        "ix_deliveries_due",
+        "next_at",
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    ),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("owner"),
+    _text("name"),
+    sa.Column("scopes", Json, nullable=False),
+    _text("secret_hash"),
+    _at("created_at"),
+    _maybe_at("expires_at"),
+    _maybe_at("revoked_at"),
+    _maybe_at("last_used_at"),
+)

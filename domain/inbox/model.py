@@ -1,0 +1,81 @@
+"""Mail that came in, and what was read from it."""
+
+from enum import StrEnum
+
+from domain.values import Frozen, Instant
+
+
+class Verdict(StrEnum):
+    """What a mail is to the organizer of a meeting."""
+
+    ANSWER = "answer"  # a participant's PARTSTAT
+    PROPOSAL = "proposal"  # a new time, in any of its explicit shapes, perhaps with a PARTSTAT
+    REFRESH = "refresh"
+    DELEGATION = "delegation"
+    CANCELLATION = "cancellation"  # a CANCEL sent by a participant
+    NOTE = "note"  # a person's mail without a usable calendar part
+    BOUNCE = "bounce"
+    AUTOMATIC = "automatic"  # vacation notices and the like
+    IGNORED = "ignored"  # a calendar object that means nothing to an organizer
+    UNREADABLE = "unreadable"
+
+
+class AnswerLine(Frozen):
+    """One participant's line that answers: lower-case address without `mailto:`, PARTSTAT in
+    upper case as sent, and its comment."""
+
+    attendee: str
+    partstat: str
+    comment: str | None = None
+
+
+class ProposedSlot(Frozen):
+    """A proposed time in UTC; `end` is None when neither message nor event shown tells it."""
+
+    start: Instant
+    end: Instant | None = None
+
+
+class Reading(Frozen):
+    """What one mail says, whoever it is for. Plain data only: it crosses the sandbox wall.
+
+    `sequence` and `dtstamp` are None when absent. `seen_start` is the start of the revision the
+    sender was looking at, when the message shows it (an echoed DTSTART, or Outlook's
+    X-MS-OLK-ORIGINALSTART). `sender` is the From address in lower case. `text` is what the
+    person wrote; `problems` names what was damaged, unusual or left out.
+    """
+
+    verdict: Verdict
+    method: str | None = None
+    uid: str | None = None
+    recurrence_id: str | None = None
+    sequence: int | None = None
+    dtstamp: Instant | None = None
+    answers: tuple[AnswerLine, ...] = ()
+    proposal: ProposedSlot | None = None
+    text: str = ""
+    problems: tuple[str, ...] = ()
+    seen_start: Instant | None = None
+    sender: str | None = None
+    message_id: str | None = None
+    subject: str | None = None
+
+
+class Envelope(Frozen):
+    """How a mail reached us: the SMTP sender ('' for the null path) and one recipient."""
+
+    mail_from: str
+    rcpt_to: str
+
+
+class Arrival(Frozen):
+    """A mail as it is kept: its key, the stream and party its token names, and its bytes."""
+
+    id: int
+    key: str
+    stream: str
+    party: int
+    purpose: str
+    mail_from: str
+    received_at: Instant
+    raw: bytes
