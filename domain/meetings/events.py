@@ -115,11 +115,12 @@ class MeetingConfirmed(Frozen):
 
 
 class ReminderSent(Frozen):
-    """Parties were reminded: `about` answer (they owe one), proposal (likewise), or meeting."""
+    """Parties were reminded: `about` answer or proposal (they owe one), or the meeting itself."""
 
     type: Literal["ReminderSent"] = "ReminderSent"
     parties: tuple[int, ...]
     about: str
+    number: int = 1  # the how-manieth of this question
 
 
 class CurrentStateResent(Frozen):

@@ -132,14 +132,7 @@ class Undelivered(Frozen):
 
 
 MeetingInput = Annotated[
-    Opening
-    | Answer
-    | ProposalAnswer
-    | Refresh
-    | Cancellation
-    | Reschedule
-    | Remark
-    | Undelivered,
+    Opening | Answer | ProposalAnswer | Refresh | Cancellation | Reschedule | Remark | Undelivered,
     Field(discriminator="kind"),
 ]
 

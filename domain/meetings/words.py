@@ -1,4 +1,4 @@
-"""A meeting in plain words: what happened, where it stands, what comes next.
+"""What happened to a meeting, in plain words; `standing` says where it stands.
 
 Pure text for people, written the same on every page and in the API. `names` maps party numbers
 to what a reader calls them (0: the owner); a reader is called "you". Sentences are in the past
@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from domain.journal import JournalEvent
 from domain.meetings import events
 from domain.meetings.civil import instant_words, slot_words
-from domain.meetings.messages import Effect, Via
-from domain.meetings.model import MeetingState, Offer, Partstat, Status
+from domain.meetings.messages import Via
+from domain.meetings.model import Offer, Partstat, Status
 from domain.values import Instant, Slot
 
 
-class _Reader(NamedTuple):
+class Reader(NamedTuple):
+    """Who reads: what they call each party, and the zone their times are written in."""
+
     names: Mapping[int, str]
     zone: str
 
@@ -58,114 +60,19 @@ def sentence(event: JournalEvent, names: Mapping[int, str], zone: str) -> str:
         fact = events.from_journal(event.type, event.data)
     except ValidationError:
         return f"Something was recorded that this version cannot read ({event.type})."
-    return _TELL[type(fact)](fact, _Reader(names, zone))
-
-
-def headline(state: MeetingState, zone: str) -> str:
-    """Where the meeting stands, in one sentence."""
-    if state.slot is None:
-        return _WITHOUT_TIME.get(state.status, "The meeting is being prepared.")
-    return _HEADLINE[state.status].format(when=slot_words(state.slot, zone))
-
-
-def what_next(state: MeetingState, names: Mapping[int, str], zone: str) -> str:
-    """What happens next and by when, in a sentence or two."""
-    reader = _Reader(names, zone)
-    if state.status is Status.REQUESTED:
-        return "The invitations are about to be sent."
-    if state.status is Status.NEGOTIATING:
-        return _while_negotiating(state, reader)
-    if state.status is Status.CONFIRMED:
-        return _while_confirmed(state, reader)
-    return "Nothing more will happen; the meeting has ended."
-
-
-def outcome(effect: Effect, code: str, detail: str) -> str:
-    """What came of something a person sent or clicked, in their words.
-
-    `detail` is the rule's own sentence and is shown where it explains a refusal.
-    """
-    if effect in (Effect.REFUSED, Effect.SET_ASIDE):
-        reason = detail or f"the rules refuse it ({code})"
-        return f"This could not be carried out: {reason}"
-    return _OUTCOME[effect]
-
-
-def partstat_words(partstat: Partstat) -> str:
-    """A party's answer as a state: `accepted`, `no answer yet`."""
-    return _PARTSTAT[partstat]
-
-
-_OUTCOME = {
-    Effect.APPLIED: "Your choice has been carried out.",
-    Effect.DUPLICATE: "You had already said so; nothing changed.",
-    Effect.SUPERSEDED: "You gave a newer answer in the meantime; that one counts.",
-    Effect.STALE: "The time has changed meanwhile, so your answer was not taken for the new time. "
-    "Please look at the time below and answer again.",
-}
-
-_PARTSTAT = {
-    Partstat.NEEDS_ACTION: "no answer yet",
-    Partstat.ACCEPTED: "accepted",
-    Partstat.DECLINED: "declined",
-    Partstat.TENTATIVE: "perhaps",
-    Partstat.DELEGATED: "passed on",
-}
-
-_WITHOUT_TIME = {
-    Status.DECLINED: "No time suited everybody.",
-    Status.EXPIRED: "The meeting did not come about: nobody answered in time.",
-    Status.CANCELLED: "The meeting was called off.",
-}
-
-_HEADLINE = {
-    Status.REQUESTED: "The meeting is being prepared.",
-    Status.NEGOTIATING: "A time is being asked about: {when}.",
-    Status.CONFIRMED: "Confirmed: {when}.",
-    Status.DECLINED: "No time suited everybody; the last one asked about was {when}.",
-    Status.EXPIRED: "The meeting did not come about: an answer was missing for {when}.",
-    Status.CANCELLED: "Called off; the time had been {when}.",
-    Status.OVER: "The meeting is over; it was on {when}.",
-}
-
-
-def _while_negotiating(state: MeetingState, reader: _Reader) -> str:
-    owing = [p.number for p in state.parties if p.partstat is not Partstat.ACCEPTED]
-    if not owing:
-        return "Everybody has accepted; the confirmations are about to be sent."
-    waiting = f"An answer is still missing from {reader.all_of(owing)}."
-    return waiting + _deadline(
-        state.answer_by, "the next offered time is tried or the meeting ends", reader
-    )
-
-
-def _while_confirmed(state: MeetingState, reader: _Reader) -> str:
-    if state.proposal is None:
-        return "Everybody has the time in their calendar. A reminder goes out before it begins."
-    asked = [n for n in state.others(state.proposal.party) if n not in state.proposal.accepted_by]
-    return (
-        f"{reader.starting(state.proposal.party)} proposed {reader.slot(state.proposal.slot)}; "
-        f"an answer to that is still missing from {reader.all_of(asked)}."
-        + _deadline(state.proposal.answer_by, "the agreed time stays", reader)
-    )
-
-
-def _deadline(answer_by: Instant | None, then: str, reader: _Reader) -> str:
-    if answer_by is None:
-        return ""
-    return f" Without it, {then} after {reader.instant(answer_by)}."
+    return _TELL[type(fact)](fact, Reader(names, zone))
 
 
 # One function for each fact of the journal.
 
 
-def _requested(fact: events.MeetingRequested, reader: _Reader) -> str:
+def _requested(fact: events.MeetingRequested, reader: Reader) -> str:
     slots = [reader.slot(slot) for slot in fact.terms.slots]
     offered = slots[0] if len(slots) == 1 else f"{len(slots)} times: {'; '.join(slots)}"
     return f"{reader.starting(0)} asked for this meeting and offered {offered}."
 
 
-def _offered(fact: events.SlotOffered, reader: _Reader) -> str:
+def _offered(fact: events.SlotOffered, reader: Reader) -> str:
     text = _OFFER[fact.offer].format(
         when=reader.slot(fact.slot), who=reader.who(fact.origin), Who=reader.starting(fact.origin)
     )
@@ -184,7 +91,7 @@ _OFFER = {
 }
 
 
-def _answered(fact: events.AnswerRecorded, reader: _Reader) -> str:
+def _answered(fact: events.AnswerRecorded, reader: Reader) -> str:
     way = "on the page" if fact.via is Via.PAGE else "by mail"
     text = f"{reader.starting(fact.party)} {_ANSWERED[fact.partstat]} {way}."
     return text if fact.aligned else f"{text} {_FOREIGN_SENDER}"
@@ -201,7 +108,7 @@ _ANSWERED = {
 _FOREIGN_SENDER = "It came from an address not known for this person, who was told of it."
 
 
-def _set_aside(fact: events.AnswerSetAside, reader: _Reader) -> str:
+def _set_aside(fact: events.AnswerSetAside, reader: Reader) -> str:
     reason = _ASIDE.get(fact.reason, f"it was set aside ({fact.reason})")
     text = f"An answer came from {reader.who(fact.party)}, but {reason}."
     return f"{text} The current state was sent again." if fact.resend else text
@@ -218,7 +125,7 @@ _ASIDE = {
 }
 
 
-def _proposed(fact: events.ProposalMade, reader: _Reader) -> str:
+def _proposed(fact: events.ProposalMade, reader: Reader) -> str:
     and_declined = " and declined the present time" if fact.declined else ""
     text = f"{reader.starting(fact.party)} proposed {reader.slot(fact.slot)}{and_declined}."
     if fact.answer_by is not None:
@@ -226,11 +133,11 @@ def _proposed(fact: events.ProposalMade, reader: _Reader) -> str:
     return text if fact.aligned else f"{text} {_FOREIGN_SENDER}"
 
 
-def _agreed(fact: events.ProposalAccepted, reader: _Reader) -> str:
+def _agreed(fact: events.ProposalAccepted, reader: Reader) -> str:
     return f"{reader.starting(fact.party)} agreed to the proposed time."
 
 
-def _refused(fact: events.ProposalRefused, reader: _Reader) -> str:
+def _refused(fact: events.ProposalRefused, reader: Reader) -> str:
     when = "" if fact.slot is None else f", {reader.slot(fact.slot)},"
     reason = _REFUSAL.get(fact.reason, f"was refused ({fact.reason})")
     by = reader.who(fact.by) if fact.by else "the rules"
@@ -249,11 +156,11 @@ _REFUSAL = {
 }
 
 
-def _confirmed(fact: events.MeetingConfirmed, reader: _Reader) -> str:
+def _confirmed(fact: events.MeetingConfirmed, reader: Reader) -> str:
     return f"The meeting was confirmed for {reader.slot(fact.slot)}: everybody had accepted."
 
 
-def _reminded(fact: events.ReminderSent, reader: _Reader) -> str:
+def _reminded(fact: events.ReminderSent, reader: Reader) -> str:
     about = _REMINDER.get(fact.about, "a reminder")
     return f"{about[0].upper()}{about[1:]} was sent to {reader.all_of(fact.parties)}."
 
@@ -265,11 +172,11 @@ _REMINDER = {
 }
 
 
-def _resent(fact: events.CurrentStateResent, reader: _Reader) -> str:
+def _resent(fact: events.CurrentStateResent, reader: Reader) -> str:
     return f"{reader.starting(fact.party)} asked for the current state and received it."
 
 
-def _remarked(fact: events.RemarkReceived, reader: _Reader) -> str:
+def _remarked(fact: events.RemarkReceived, reader: Reader) -> str:
     kind = _REMARK.get(fact.verdict, f"a mail ({fact.verdict})")
     return f"{kind[0].upper()}{kind[1:]} came from {reader.who(fact.party)}; it changed nothing."
 
@@ -285,12 +192,12 @@ _REMARK = {
 }
 
 
-def _unreachable(fact: events.PartyUnreachable, reader: _Reader) -> str:
+def _unreachable(fact: events.PartyUnreachable, reader: Reader) -> str:
     letter = fact.letter.rpartition(".")[2].replace("-", " ")
     return f"A mail to {reader.who(fact.party)} could not be delivered ({letter})."
 
 
-def _ended(fact: events.MeetingEnded, reader: _Reader) -> str:
+def _ended(fact: events.MeetingEnded, reader: Reader) -> str:
     if fact.ending is Status.CANCELLED:
         return f"{reader.starting(fact.by)} called the meeting off."
     return _ENDING.get(fact.ending, f"The meeting ended ({fact.ending}).")
@@ -302,7 +209,7 @@ _ENDING = {
     Status.OVER: "The meeting is over.",
 }
 
-_TELL: Mapping[type, Callable[[Any, _Reader], str]] = {
+_TELL: Mapping[type, Callable[[Any, Reader], str]] = {
     events.MeetingRequested: _requested,
     events.SlotOffered: _offered,
     events.AnswerRecorded: _answered,

@@ -1,0 +1,208 @@
+"""How each fact changes what is known of a meeting: the fold from journal to state."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from domain.errors import NotFound
+from domain.journal import JournalEvent
+from domain.meetings.events import (
+    AnswerRecorded,
+    AnswerSetAside,
+    CurrentStateResent,
+    MeetingConfirmed,
+    MeetingEnded,
+    MeetingEvent,
+    MeetingRequested,
+    ProposalAccepted,
+    ProposalMade,
+    ProposalRefused,
+    ReminderSent,
+    SlotOffered,
+    from_journal,
+)
+from domain.meetings.messages import Via
+from domain.meetings.model import (
+    OWNER,
+    MeetingState,
+    Offer,
+    Partstat,
+    PartyState,
+    Proposal,
+    Revision,
+    Status,
+)
+
+_KEYS_KEPT = 50
+"""Answer keys remembered per party: more copies of one answer than any client was seen to send."""
+
+
+def begin(event: MeetingRequested) -> MeetingState:
+    """The state after the first event, at version 1."""
+    parties = tuple(PartyState(number=n + 1) for n in range(event.terms.parties))
+    return MeetingState(terms=event.terms, version=1, parties=parties)
+
+
+def fold(events: Sequence[JournalEvent]) -> MeetingState:
+    """The state that a meeting's whole stream leads to. Raises `NotFound` for an empty stream."""
+    if not events:
+        raise NotFound("There is no such meeting.")
+    first, *rest = (from_journal(event.type, event.data) for event in events)
+    if not isinstance(first, MeetingRequested):
+        raise NotFound("The stream does not begin with MeetingRequested.")
+    state = begin(first)
+    for event, kept in zip(rest, events[1:], strict=True):
+        state = evolve(state, event, kept.version, kept.at)
+    return state
+
+
+def evolve(state: MeetingState, event: MeetingEvent, version: int, at: datetime) -> MeetingState:
+    """The state after `event`, decided at the instant `at`, became version `version`."""
+    changes = _changes(state, event, version, at)
+    return state.model_copy(update={"version": version, **changes})
+
+
+def _changes(  # noqa: C901  # one arm per event type, flat
+    state: MeetingState, event: MeetingEvent, version: int, at: datetime
+) -> dict[str, Any]:
+    match event:
+        case SlotOffered():
+            return _offered(state, event)
+        case AnswerRecorded():
+            return _answered(state, event)
+        case ProposalMade():
+            return _proposed(state, event, version)
+        case AnswerSetAside(resend=True) | CurrentStateResent():
+            party = state.party(event.party)
+            return _with_party(state, event.party, resent=party.resent + 1)
+        case ProposalAccepted():
+            return _seconded(state, event)
+        case ProposalRefused():
+            return {"proposal": None, "reminders_sent": 0}
+        case MeetingConfirmed():
+            return _confirmed(at)
+        case ReminderSent(about="meeting"):
+            return {"meeting_reminder_sent": True}
+        case ReminderSent():
+            return {"reminders_sent": event.number}
+        case MeetingEnded():
+            return _ended(state, event)
+        case _:
+            return {}
+
+
+def _with_party(state: MeetingState, number: int, **changes: object) -> dict[str, Any]:
+    parties = tuple(
+        party.model_copy(update=changes) if party.number == number else party
+        for party in state.parties
+    )
+    return {"parties": parties}
+
+
+def _offered(state: MeetingState, event: SlotOffered) -> dict[str, Any]:
+    parties = tuple(
+        party.model_copy(update={"partstat": partstat, "mail_dtstamp": None, "resent": 0})
+        for party, partstat in zip(state.parties, event.partstats, strict=True)
+    )
+    changes: dict[str, Any] = {
+        "status": Status.NEGOTIATING,
+        "sequence": event.sequence,
+        "slot": event.slot,
+        "offer": event.offer,
+        "origin": event.origin,
+        "slot_index": event.slot_index,
+        "parties": parties,
+        "revisions": (*state.revisions, Revision(sequence=event.sequence, slot=event.slot)),
+        "proposal": None,
+        "asked_at": event.asked_at,
+        "answer_by": event.answer_by,
+        "reminders_sent": 0,
+        "meeting_reminder_sent": False,
+    }
+    if event.slots is not None:
+        changes["terms"] = state.terms.model_copy(update={"slots": event.slots})
+    return {**changes, **_standing(state, event)}
+
+
+def _standing(state: MeetingState, event: SlotOffered) -> dict[str, Any]:
+    """The owner's slot that a party's time stands in for, with what the parties said to it."""
+    if event.offer is not Offer.COUNTER:
+        return {"standing": None, "standing_accepted": (), "standing_declined": ()}
+    if state.origin != OWNER:
+        return {}
+    return {
+        "standing": state.slot,
+        "standing_accepted": _numbers(state, Partstat.ACCEPTED),
+        "standing_declined": _numbers(state, Partstat.DECLINED),
+    }
+
+
+def _numbers(state: MeetingState, partstat: Partstat) -> tuple[int, ...]:
+    return tuple(party.number for party in state.parties if party.partstat is partstat)
+
+
+def _heard(state: MeetingState, event: AnswerRecorded | ProposalMade) -> dict[str, object]:
+    """What to remember of an answer, so that copies and older ones are recognised."""
+    party = state.party(event.party)
+    stamp = event.dtstamp if event.via is Via.MAIL and event.dtstamp else party.mail_dtstamp
+    return {"mail_dtstamp": stamp, "seen": (*party.seen, event.key)[-_KEYS_KEPT:]}
+
+
+def _answered(state: MeetingState, event: AnswerRecorded) -> dict[str, Any]:
+    changes = _with_party(state, event.party, partstat=event.partstat, **_heard(state, event))
+    proposal = state.proposal
+    if proposal is not None and proposal.party == event.party:
+        declined = event.partstat is Partstat.DECLINED
+        changes["proposal"] = proposal.model_copy(update={"declined_agreed": declined})
+    return changes
+
+
+def _proposed(state: MeetingState, event: ProposalMade, version: int) -> dict[str, Any]:
+    heard = _heard(state, event)
+    if event.declined:
+        heard["partstat"] = Partstat.DECLINED
+    elif event.asked_at is None:
+        heard["partstat"] = Partstat.TENTATIVE  # whoever proposes no longer stands by a yes
+    changes = {"rounds": state.rounds + 1, **_with_party(state, event.party, **heard)}
+    if event.asked_at is not None and event.answer_by is not None:
+        changes["reminders_sent"] = 0
+        changes["proposal"] = Proposal(
+            party=event.party,
+            slot=event.slot,
+            version=version,
+            declined_agreed=event.declined,
+            asked_at=event.asked_at,
+            answer_by=event.answer_by,
+        )
+    return changes
+
+
+def _seconded(state: MeetingState, event: ProposalAccepted) -> dict[str, Any]:
+    if state.proposal is None:
+        return {}
+    accepted = (*state.proposal.accepted_by, event.party)
+    return {"proposal": state.proposal.model_copy(update={"accepted_by": accepted})}
+
+
+def _confirmed(at: datetime) -> dict[str, Any]:
+    return {
+        "status": Status.CONFIRMED,
+        "answer_by": None,
+        "asked_at": at,
+        "standing": None,
+        "standing_accepted": (),
+        "standing_declined": (),
+        "proposal": None,
+        "reminders_sent": 0,
+    }
+
+
+def _ended(state: MeetingState, event: MeetingEnded) -> dict[str, Any]:
+    parties = tuple(party.model_copy(update={"resent": 0}) for party in state.parties)
+    return {
+        "status": event.ending,
+        "sequence": event.sequence,
+        "parties": parties,
+        "answer_by": None,
+        "proposal": None,
+    }

@@ -1,0 +1,141 @@
+"""The rules of a meeting: what each input and the passing of time lead to.
+
+`decide` and `pass_time` are pure; the saga asks them and carries out what they say.
+Changing them changes histories as surely as changing the saga: gate it by `workflow.patched`.
+"""
+
+from datetime import datetime
+
+from domain.meetings.answers import take_answer
+from domain.meetings.course import Course
+from domain.meetings.deadlines import lapse, next_wake
+from domain.meetings.events import (
+    CurrentStateResent,
+    MeetingEvent,
+    PartyUnreachable,
+    RemarkReceived,
+)
+from domain.meetings.evolution import begin, evolve, fold
+from domain.meetings.letters import Letter
+from domain.meetings.messages import (
+    Answer,
+    Cancellation,
+    Effect,
+    InputOutcome,
+    Opening,
+    ProposalAnswer,
+    Refresh,
+    Remark,
+    Reschedule,
+    TakenInput,
+    Undelivered,
+)
+from domain.meetings.model import MeetingState, Offer, Status
+from domain.meetings.offers import end, first_future, offer, offer_next
+from domain.meetings.postbag import letters_for
+from domain.meetings.proposals import take_proposal_answer
+from domain.meetings.ruling import Ruling, applied, refused
+from domain.values import Frozen
+
+__all__ = ["Decision", "begin", "decide", "evolve", "fold", "next_wake", "pass_time"]
+
+_REFRESHES = 5
+"""Copies of one revision a party's client may ask for; a client in a loop gets no more."""
+
+
+class Decision(Frozen):
+    """What follows from one input, or from time: facts, mails, and the input's outcome."""
+
+    state: MeetingState
+    events: tuple[MeetingEvent, ...]
+    letters: tuple[Letter, ...]
+    outcome: InputOutcome | None = None
+
+
+def decide(state: MeetingState, taken: TakenInput, now: datetime) -> Decision:
+    """What `taken` leads to, decided at `now` (aware UTC).
+
+    Deadlines that had passed when the input was accepted take effect before it; a deadline
+    that passed while it waited does not.
+    """
+    course = Course(state, now)
+    lapse(course, min(taken.received_at, now))
+    ruling = _rule(course, taken)
+    outcome = InputOutcome(
+        input_id=taken.id, effect=ruling.effect, code=ruling.code, detail=ruling.detail
+    )
+    return _decision(course, outcome)
+
+
+def pass_time(state: MeetingState, now: datetime) -> Decision:
+    """What was due by `now` (aware UTC); no events when nothing was."""
+    course = Course(state, now)
+    lapse(course, now)
+    return _decision(course, None)
+
+
+def _decision(course: Course, outcome: InputOutcome | None) -> Decision:
+    return Decision(
+        state=course.state,
+        events=tuple(course.events),
+        letters=tuple(letters_for(course)),
+        outcome=outcome,
+    )
+
+
+def _rule(course: Course, taken: TakenInput) -> Ruling:  # noqa: C901  # one arm per input, flat
+    match taken.body:
+        case Opening():
+            return _open(course)
+        case Answer() as answer:
+            return take_answer(course, taken, answer)
+        case ProposalAnswer() as answer:
+            return take_proposal_answer(course, taken, answer)
+        case Refresh(party=party):
+            return _refresh(course, taken, party)
+        case Cancellation(party=party):
+            return _cancel(course, party)
+        case Reschedule() as reschedule:
+            return _reschedule(course, reschedule)
+        case Remark(party=party, verdict=verdict):
+            course.happen(RemarkReceived(party=party, verdict=verdict, input=taken.id))
+            return Ruling(Effect.SET_ASIDE, verdict, "Kept for the owner to read.")
+        case Undelivered(party=party, letter=letter):
+            course.happen(PartyUnreachable(party=party, letter=letter, input=taken.id))
+            return applied("unreachable")
+
+
+def _open(course: Course) -> Ruling:
+    already = course.state.status is not Status.REQUESTED
+    if already:
+        return Ruling(Effect.DUPLICATE, "duplicate", "The parties had already been invited.")
+    offer_next(course, Offer.FIRST, ending=Status.EXPIRED, by=0, reason="past")
+    if course.state.status is Status.EXPIRED:
+        return refused("past", "Every offered slot had passed before anybody could be invited.")
+    return applied("invited")
+
+
+def _refresh(course: Course, taken: TakenInput, party: int) -> Ruling:
+    state = course.state
+    if not state.revisions or state.party(party).resent >= _REFRESHES:
+        return refused("too-many", "The current state had been sent again often enough.")
+    course.happen(CurrentStateResent(party=party, input=taken.id))
+    return applied("resent")
+
+
+def _cancel(course: Course, party: int) -> Ruling:
+    if course.state.status.is_ended:
+        return refused("already-ended", f"The meeting is already {course.state.status.value}.")
+    end(course, Status.CANCELLED, by=party, reason="party" if party else "owner")
+    return applied("cancelled")
+
+
+def _reschedule(course: Course, reschedule: Reschedule) -> Ruling:
+    if course.state.status.is_ended:
+        return refused("already-ended", f"The meeting is already {course.state.status.value}.")
+    index = first_future(reschedule.slots, course.now)
+    if index is None:
+        return refused("past", "Every one of the new slots has passed.")
+    slots = reschedule.slots
+    offer(course, slots[index], Offer.RESCHEDULED, slot_index=index, slots=slots)
+    return applied("rescheduled")

@@ -1,0 +1,104 @@
+"""Where a meeting stands and what comes next, in plain words for its parties and its owner."""
+
+from collections.abc import Mapping
+
+from domain.meetings.civil import slot_words
+from domain.meetings.messages import Effect
+from domain.meetings.model import MeetingState, Partstat, Status
+from domain.meetings.words import Reader
+from domain.values import Instant
+
+
+def headline(state: MeetingState, zone: str) -> str:
+    """Where the meeting stands, in one sentence."""
+    if state.slot is None:
+        return _WITHOUT_TIME.get(state.status, "The meeting is being prepared.")
+    return _HEADLINE[state.status].format(when=slot_words(state.slot, zone))
+
+
+def what_next(state: MeetingState, names: Mapping[int, str], zone: str) -> str:
+    """What happens next and by when, in a sentence or two."""
+    reader = Reader(names, zone)
+    if state.status is Status.REQUESTED:
+        return "The invitations are about to be sent."
+    if state.status is Status.NEGOTIATING:
+        return _while_negotiating(state, reader)
+    if state.status is Status.CONFIRMED:
+        return _while_confirmed(state, reader)
+    return "Nothing more will happen; the meeting has ended."
+
+
+def outcome(effect: Effect, code: str, detail: str) -> str:
+    """What came of something a person sent or clicked, in their words.
+
+    `detail` is the rule's own sentence and is shown where it explains a refusal.
+    """
+    if effect in (Effect.REFUSED, Effect.SET_ASIDE):
+        reason = detail or f"the rules refuse it ({code})"
+        return f"This could not be carried out: {reason}"
+    return _OUTCOME[effect]
+
+
+def partstat_words(partstat: Partstat) -> str:
+    """A party's answer as a state: `accepted`, `no answer yet`."""
+    return _PARTSTAT[partstat]
+
+
+_OUTCOME = {
+    Effect.APPLIED: "Your choice has been carried out.",
+    Effect.DUPLICATE: "You had already said so; nothing changed.",
+    Effect.SUPERSEDED: "You gave a newer answer in the meantime; that one counts.",
+    Effect.STALE: "The time has changed meanwhile, so your answer was not taken for the new time. "
+    "Please look at the time below and answer again.",
+}
+
+_PARTSTAT = {
+    Partstat.NEEDS_ACTION: "no answer yet",
+    Partstat.ACCEPTED: "accepted",
+    Partstat.DECLINED: "declined",
+    Partstat.TENTATIVE: "perhaps",
+    Partstat.DELEGATED: "passed on",
+}
+
+_WITHOUT_TIME = {
+    Status.DECLINED: "No time suited everybody.",
+    Status.EXPIRED: "The meeting did not come about: nobody answered in time.",
+    Status.CANCELLED: "The meeting was called off.",
+}
+
+_HEADLINE = {
+    Status.REQUESTED: "The meeting is being prepared.",
+    Status.NEGOTIATING: "A time is being asked about: {when}.",
+    Status.CONFIRMED: "Confirmed: {when}.",
+    Status.DECLINED: "No time suited everybody; the last one asked about was {when}.",
+    Status.EXPIRED: "The meeting did not come about: an answer was missing for {when}.",
+    Status.CANCELLED: "Called off; the time had been {when}.",
+    Status.OVER: "The meeting is over; it was on {when}.",
+}
+
+
+def _while_negotiating(state: MeetingState, reader: Reader) -> str:
+    owing = [p.number for p in state.parties if p.partstat is not Partstat.ACCEPTED]
+    if not owing:
+        return "Everybody has accepted; the confirmations are about to be sent."
+    waiting = f"An answer is still missing from {reader.all_of(owing)}."
+    return waiting + _deadline(
+        state.answer_by, "the next offered time is tried or the meeting ends", reader
+    )
+
+
+def _while_confirmed(state: MeetingState, reader: Reader) -> str:
+    if state.proposal is None:
+        return "Everybody has the time in their calendar. A reminder goes out before it begins."
+    asked = [n for n in state.others(state.proposal.party) if n not in state.proposal.accepted_by]
+    return (
+        f"{reader.starting(state.proposal.party)} proposed {reader.slot(state.proposal.slot)}; "
+        f"an answer to that is still missing from {reader.all_of(asked)}."
+        + _deadline(state.proposal.answer_by, "the agreed time stays", reader)
+    )
+
+
+def _deadline(answer_by: Instant | None, then: str, reader: Reader) -> str:
+    if answer_by is None:
+        return ""
+    return f" Without it, {then} after {reader.instant(answer_by)}."
