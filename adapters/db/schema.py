@@ -109,10 +109,12 @@ inputs = sa.Table(
     _maybe("code"),
     _maybe("detail"),
     sa.Index("ix_inputs_stream_id", "stream", "id"),
-    # Sweeps for untaken inputs stay cheap however long the table grows.
+    sa.Index("ix_inputs_inbox_id", "inbox_id"),
+    # Taking inputs and sweeping for untaken ones stay cheap however long the table grows.
     sa.Index(
         "ix_inputs_untaken",
-        "received_at",
+        "stream",
+        "id",
         sqlite_where=sa.text("taken_at IS NULL"),
         postgresql_where=sa.text("taken_at IS NULL"),
     ),
@@ -271,6 +273,8 @@ webhooks = sa.Table(
     _text("url"),
     sa.Column("events", Json, nullable=False),
     _text("secret"),
+    _maybe("previous_secret"),  # signs beside the new one until then
+    _maybe_at("previous_secret_until"),
     _text("state"),
     _maybe("disabled_because"),
     _maybe_at("failing_since"),
