@@ -26,5 +26,6 @@ class InstantColumn(sa.types.TypeDecorator[datetime]):
         return None if value is None else _EPOCH + timedelta(microseconds=int(value))
 
 
-Json = sa.JSON().with_variant(JSONB(), "postgresql")
+# Without `none_as_null`, None is kept as the JSON text `null`, which IS NULL does not find.
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts only INTEGER keys

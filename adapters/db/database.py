@@ -41,8 +41,19 @@ class Database(Protocol):
 
 class Bell(Protocol):
     """Wakes whoever waits for news of a topic in this process; news from elsewhere is seen at
-    the timeout, so every wait has one and is followed by a look."""
+    the timeout, so every wait has one and is followed by a look.
+
+    A ring between the look and the wait is not lost to a waiter that took `rung` before it
+    looked and passes it on as `since`.
+    """
 
     def ring(self, topic: str) -> None: ...
 
-    async def wait(self, topic: str, timeout: float) -> None: ...
+    def rung(self, topic: str) -> int:
+        """How often `topic` has been rung so far."""
+        ...
+
+    async def wait(self, topic: str, timeout: float, since: int | None = None) -> None:
+        """Return at the next ring of `topic`, or after `timeout` seconds; at once when it has
+        been rung more than `since` times."""
+        ...
