@@ -39,6 +39,33 @@ class Command(Frozen):
     finished_at: Instant | None = None
     outcome: Outcome | None = None
 
+    @property
+    def is_finished(self) -> bool:
+        return self.state is not CommandState.ACCEPTED
+
+
+class Submission(Frozen):
+    """An intent on its way in, before it is a command.
+
+    `key` is the client's idempotency key, unique within `route` (method and path template) of
+    the owner; `fingerprint` tells a retry from another request under the same key.
+    """
+
+    id: str
+    owner: str
+    kind: str
+    route: str
+    key: str
+    fingerprint: str
+    data: dict[str, Any]
+    at: Instant
+
+    @property
+    def idempotency(self) -> tuple[str, str, str, str]:
+        """Who, where, which key, which body. The owner stands for the caller, so that a retry
+        after a key rotation is still a retry."""
+        return self.owner, self.route, self.key, self.fingerprint
+
 
 def fingerprint(body: Any) -> str:
     """A SHA-256 over the canonical JSON of `body`: equal bodies, equal fingerprints,

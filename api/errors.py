@@ -1,0 +1,285 @@
+"""The one table from refusals to HTTP: every error leaves as an RFC 9457 problem with ways out.
+
+Nothing of the request is echoed: validation messages name the field and what to do, never the
+value, so neither secrets nor unencodable text come back.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.allowed import allowed_methods
+from domain.errors import ParleyError
+from domain.values import scrubbed
+
+log = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class BadRequest(ParleyError):
+    """The HTTP message itself is malformed."""
+
+    code = "malformed-request"
+
+
+class KeyMissing(ParleyError):
+    """A POST that creates work came without an Idempotency-Key."""
+
+    code = "idempotency-key-missing"
+
+
+class NotAcceptable(ParleyError):
+    """The client accepts none of the media types this resource has."""
+
+    code = "not-acceptable"
+
+
+class UnsupportedMedia(ParleyError):
+    """The body is not of a media type this resource reads."""
+
+    code = "unsupported-media-type"
+
+
+class PreconditionFailed(ParleyError):
+    """If-Match names another version than the present one."""
+
+    code = "precondition-failed"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one code means over HTTP. `meaning` is served at the problem's type URI;
+    `retry_after` is in seconds."""
+
+    status: int
+    title: str
+    meaning: str
+    retry_after: int | None = None
+
+
+KINDS: dict[str, Kind] = {
+    "malformed-request": Kind(
+        400, "The request is malformed", "The body is not JSON, or a header cannot be read."
+    ),
+    "idempotency-key-missing": Kind(
+        400,
+        "An Idempotency-Key is needed",
+        "Send a header `Idempotency-Key` with a fresh UUID, and the same one on every retry.",
+    ),
+    "wrong-key": Kind(
+        401,
+        "No valid API key",
+        "Send `Authorization: Bearer <key>` with a key that is neither revoked nor expired.",
+    ),
+    "not-allowed": Kind(403, "Not allowed", "The key is valid, but lacks the scope for this."),
+    "not-found": Kind(404, "Not found", "Nothing by that name exists for this key."),
+    "method-not-allowed": Kind(
+        405, "Method not allowed", "The `Allow` header lists what this resource understands."
+    ),
+    "not-acceptable": Kind(
+        406,
+        "No acceptable representation",
+        "Resources are application/prs.hal-forms+json, application/hal+json or application/json.",
+    ),
+    "refused": Kind(
+        409,
+        "Not possible now",
+        "Understood and allowed, but not in the present state; the links show what is possible.",
+    ),
+    "stream-moved": Kind(
+        409, "Somebody else was first", "Read the resource again and decide anew.", 1
+    ),
+    "idempotency-key-in-flight": Kind(
+        409,
+        "The first request is still being decided",
+        "Repeat the same request with the same key shortly.",
+        1,
+    ),
+    "precondition-failed": Kind(
+        412, "Another version", "If-Match names a version that is no longer the present one."
+    ),
+    "body-too-large": Kind(413, "The body is too large", "Bodies may have up to 256 KB."),
+    "unsupported-media-type": Kind(
+        415, "Unsupported media type", "Send the body as `Content-Type: application/json`."
+    ),
+    "invalid-request": Kind(
+        422, "The request does not fit", "`errors` names each field and what is wrong with it."
+    ),
+    "bad-input": Kind(422, "Bad input", "What was asked cannot be understood or is out of bounds."),
+    "unknown-zone": Kind(
+        422, "Unknown time zone", "Zones are names of the IANA database, such as Europe/Lisbon."
+    ),
+    "bad-address": Kind(422, "Bad mail address", "One bare address is needed: name@example.org."),
+    "bad-times": Kind(
+        422, "Bad times", "A slot ends before it starts, lies in the past, or is too long."
+    ),
+    "idempotency-key-reused": Kind(
+        422,
+        "Idempotency key reused",
+        "This key came before with another body. Use a fresh key for a new request.",
+    ),
+    "internal-error": Kind(
+        500, "Something broke", "The fault is ours; it was logged under the problem's instance."
+    ),
+    "unavailable": Kind(
+        503,
+        "Temporarily unavailable",
+        "Something Parley needs is down. Repeat the same request with the same key.",
+        5,
+    ),
+}
+
+_BY_STATUS = {
+    400: "malformed-request",
+    401: "wrong-key",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "refused",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    422: "invalid-request",
+    503: "unavailable",
+}
+
+
+def known_code(error: ParleyError) -> str:
+    """The nearest code of `error`'s ancestry that the table knows: a new subclass is served as
+    what it specialises until it has a row of its own."""
+    for kind in type(error).__mro__:
+        code = getattr(kind, "code", None)
+        if code in KINDS:
+            return str(code)
+    return "bad-input"
+
+
+def status_of(code: str) -> int:
+    return KINDS[code].status if code in KINDS else 409
+
+
+def offer_way_out(request: Request, rel: str, href: str) -> None:
+    """Names a link that any problem answering this request will carry."""
+    ways: dict[str, str] = getattr(request.state, "ways_out", {})
+    request.state.ways_out = {**ways, rel: href}
+
+
+def problem_document(
+    base_url: str,
+    code: str,
+    detail: str,
+    *,
+    links: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
+    """An RFC 9457 document. `code` outside the table is served as `refused` with that code:
+    rules may give a command an outcome code of their own."""
+    kind = KINDS.get(code) or KINDS["refused"]
+    anchor = code if code in KINDS else "refused"
+    document: dict[str, Any] = {
+        "type": f"{base_url}/problems/{anchor}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": scrubbed(detail, limit=1000),
+        "code": code,
+    }
+    if errors:
+        document["errors"] = list(errors)
+    ways = {"help": f"/problems/{anchor}", "start": "/", **(links or {})}
+    document["_links"] = {rel: {"href": href} for rel, href in ways.items()}
+    return document
+
+
+def problem(
+    request: Request,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem as a response, with the links out that the route offered."""
+    ways = getattr(request.state, "ways_out", {})
+    document = problem_document(_base_url(request), code, detail, links=ways, errors=errors)
+    document["instance"] = f"urn:uuid:{uuid.uuid4()}"
+    kind = KINDS.get(code) or KINDS["refused"]
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    if kind.retry_after is not None:
+        sent.setdefault("Retry-After", str(kind.retry_after))
+    if kind.status == 401:
+        sent["WWW-Authenticate"] = 'Bearer realm="parley"'
+    if kind.status >= 500:
+        log.error("problem %s %s at %s", code, document["instance"], request.scope.get("path"))
+    return JSONResponse(document, kind.status, sent, PROBLEM_TYPE)
+
+
+def _base_url(request: Request) -> str:
+    return str(request.app.state.ports.settings.base_url).rstrip("/")
+
+
+def install(app: FastAPI) -> None:
+    """Gives `app` the handlers that turn every error into a problem."""
+    app.add_exception_handler(ParleyError, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ParleyError)
+    code = known_code(error)
+    named = () if error.field is None else ({"field": error.field, "detail": str(error)},)
+    return problem(request, code, str(error), errors=named)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return problem(request, "malformed-request", "The body is not valid JSON.")
+    errors = [_named(each) for each in found[:50]]
+    summary = "; ".join(f"{each['field']}: {each['detail']}" for each in errors[:3])
+    return problem(request, "invalid-request", summary, errors=errors)
+
+
+def _named(error: Mapping[str, Any]) -> dict[str, str]:
+    """Field and sentence of one pydantic error; its input and context stay here."""
+    return {
+        "field": field_path(error["loc"]),
+        "detail": scrubbed(str(error["msg"]).removeprefix("Value error, "), limit=300),
+        "code": str(error["type"]),
+    }
+
+
+def field_path(location: Sequence[str | int]) -> str:
+    """`('body', 'parties', 1, 'zone')` as `parties[1].zone`; the part of the request that is not
+    the body stays in front (`query.limit`)."""
+    parts = list(location[1:] if location and location[0] == "body" else location)
+    path = ""
+    for part in parts:
+        dot = "." if path else ""
+        path += f"[{part}]" if isinstance(part, int) else f"{dot}{scrubbed(part, limit=60)}"
+    return path or "body"
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _BY_STATUS.get(error.status_code, "malformed-request")
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed_methods(request))
+    return problem(request, code, KINDS[code].meaning, headers=headers)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    log.exception("unhandled %s", type(error).__name__, exc_info=error)
+    return problem(request, "internal-error", KINDS["internal-error"].meaning)

@@ -1,0 +1,73 @@
+"""Examples for the OpenAPI document; tests hold them against the models they show."""
+
+from typing import Any
+
+MEETING_REQUEST_EXAMPLE: dict[str, Any] = {
+    "title": "First talk about the bridge",
+    "location": "By telephone",
+    "parties": [
+        {"name": "Ada Moreira", "address": "ada@example.org", "zone": "Europe/Lisbon"},
+        {"name": "Ben Okafor", "address": "ben@example.com", "zone": "Africa/Lagos"},
+    ],
+    "slots": [
+        {"start": "2027-03-01T09:00:00Z", "end": "2027-03-01T09:30:00Z"},
+        {"start": "2027-03-02T15:00:00+01:00", "end": "2027-03-02T15:30:00+01:00"},
+    ],
+    "answer_for": "P7D",
+}
+
+RESCHEDULE_EXAMPLE: dict[str, Any] = {
+    "slots": [{"start": "2027-03-08T09:00:00Z", "end": "2027-03-08T09:30:00Z"}]
+}
+
+COMMAND_EXAMPLE: dict[str, Any] = {
+    "id": "0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21",
+    "kind": "meeting.request",
+    "state": "succeeded",
+    "accepted_at": "2027-02-20T10:00:00+00:00",
+    "finished_at": "2027-02-20T10:00:01+00:00",
+    "outcome": {"code": "invited", "detail": "Both parties were invited.", "version": 2},
+    "_links": {
+        "self": {"href": "/commands/0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21"},
+        "related": {"href": "/meetings/7f3a90c2d4e1b865"},
+    },
+}
+
+MEETING_EXAMPLE: dict[str, Any] = {
+    "id": "7f3a90c2d4e1b865",
+    "title": "First talk about the bridge",
+    "status": "negotiating",
+    "sequence": 0,
+    "slot": {"start": "2027-03-01T09:00:00+00:00", "end": "2027-03-01T09:30:00+00:00"},
+    "answer_by": "2027-02-27T10:00:00+00:00",
+    "version": 2,
+    "parties": [
+        {"number": 1, "name": "Ada Moreira", "partstat": "ACCEPTED", "zone": "Europe/Lisbon"},
+        {"number": 2, "name": "Ben Okafor", "partstat": "NEEDS-ACTION", "zone": "Africa/Lagos"},
+    ],
+    "_links": {
+        "self": {"href": "/meetings/7f3a90c2d4e1b865"},
+        "parley:events": {"href": "/meetings/7f3a90c2d4e1b865/events"},
+        "parley:cancel": {"href": "/meetings/7f3a90c2d4e1b865/cancel"},
+    },
+    "_templates": {
+        "cancel": {"method": "POST", "target": "/meetings/7f3a90c2d4e1b865/cancel"},
+    },
+}
+
+EVENT_EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "4711",
+    "source": "https://parley.example.org/",
+    "type": "AnswerRecorded",
+    "subject": "meeting/7f3a90c2d4e1b865",
+    "time": "2027-02-21T08:30:00+00:00",
+    "datacontenttype": "application/json",
+    "data": {
+        "version": 3,
+        "sentence": "Ada Moreira accepted.",
+        "party": {"number": 1, "name": "Ada Moreira"},
+        "partstat": "ACCEPTED",
+        "sequence": 0,
+    },
+}
