@@ -1,0 +1,160 @@
+"""The words of a letter as text and as HTML, from one set of facts."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from adapters.calendar_mail.writing import clean
+from adapters.calendar_mail.writing.wall_time import SlotWords, instant_words, slot_words
+from adapters.calendar_mail.writing.wording import ANSWERS, Reader, Wording, shown_name, wording
+from domain.meetings.letters import LetterKind
+from domain.meetings.model import Partstat
+from domain.values import Slot
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way to the party's page. Following it shows something; only a button there acts."""
+
+    label: str
+    url: str
+    is_main: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A time of the letter under its name: `When`, or `Proposed` beside `Agreed`."""
+
+    label: str
+    words: SlotWords
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the templates show; clean text, nothing left to decide."""
+
+    title: str
+    greeting: str
+    wording: Wording
+    times: tuple[Row, ...]
+    place: str
+    people: tuple[tuple[str, str], ...]
+    about: str
+    answer_by: str
+    links: tuple[Link, ...]
+    has_buttons: bool
+    organizer: str
+    hides_addresses: bool
+
+
+def as_text(facts: Facts) -> str:
+    """The plain text, readable on its own, without HTML and without a calendar program."""
+    return _templates().get_template("letter.txt").render(facts=facts)
+
+
+def as_html(facts: Facts) -> str:
+    """The HTML: no script, no picture, nothing fetched; all user text escaped."""
+    return _templates().get_template("letter.html").render(facts=facts)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def facts_for(reader: Reader) -> Facts:
+    """What the letter says to its reader, in the reader's own zone."""
+    card, party = reader.card, reader.party
+    words = wording(reader)
+    name = clean.name(party.name)
+    return Facts(
+        title=clean.title(card.title) or "Meeting",
+        greeting=f"Hello {name}," if name else "Hello,",
+        wording=words,
+        times=_times(reader),
+        place=clean.place(card.location),
+        people=_people(reader),
+        about=clean.prose(card.description),
+        answer_by=_answer_by(reader) if words.ask else "",
+        links=_links(reader),
+        has_buttons=_has_buttons(reader),
+        organizer=reader.organizer,
+        hides_addresses=not party.shows_address,
+    )
+
+
+def _times(reader: Reader) -> tuple[Row, ...]:
+    letter = reader.letter
+    if letter.proposed is not None:
+        return (*_row(reader, "Proposed", letter.proposed), *_row(reader, "Agreed", letter.slot))
+    if letter.kind is LetterKind.PROPOSAL_DECLINED:
+        return _row(reader, "Proposed", letter.slot)
+    return _row(reader, "When", letter.slot)
+
+
+def _row(reader: Reader, label: str, slot: Slot | None) -> tuple[Row, ...]:
+    return () if slot is None else (Row(label, slot_words(slot, reader.party.zone)),)
+
+
+def _people(reader: Reader) -> tuple[tuple[str, str], ...]:
+    """Everybody's name and answer, the reader first; no addresses."""
+    me = reader.letter.party
+    ordered = sorted(reader.card.parties, key=lambda party: (party.number != me, party.number))
+    return tuple(
+        ("You" if party.number == me else shown_name(party), _stand(reader, party.number))
+        for party in ordered
+    )
+
+
+def _stand(reader: Reader, number: int) -> str:
+    if len(reader.letter.partstats) < number:
+        return ""
+    partstat = reader.letter.partstats[number - 1]
+    if number == reader.letter.party and partstat is Partstat.NEEDS_ACTION:
+        return "have not answered yet"
+    return ANSWERS[partstat]
+
+
+def _answer_by(reader: Reader) -> str:
+    instant = reader.letter.answer_by
+    return "" if instant is None else instant_words(instant, reader.party.zone)
+
+
+def _has_buttons(reader: Reader) -> bool:
+    """Whether the reader's mail program will draw answer buttons for this letter."""
+    requests = (LetterKind.INVITATION, LetterKind.RESCHEDULE, LetterKind.CURRENT)
+    return reader.letter.kind in requests and reader.owes_an_answer
+
+
+_OFFERS = (("Accept", "accept"), ("Decline", "decline"), ("Propose another time", "propose"))
+_QUESTION = (("Answer the proposal", "proposal"), ("Propose another time", "propose"))
+_SETTLED = (("Your page", ""), ("Propose another time", "propose"))
+
+
+def _links(reader: Reader) -> tuple[Link, ...]:
+    """Links into the party's page. A fragment is all that differs: the page shows, people act."""
+    page = reader.party.page_url
+    return tuple(
+        Link(label, f"{page}#{place}" if place else page, is_main=index == 0)
+        for index, (label, place) in enumerate(_choices(reader))
+    )
+
+
+def _choices(reader: Reader) -> tuple[tuple[str, str], ...]:
+    kind = reader.letter.kind
+    if kind in (LetterKind.PROPOSAL_QUESTION, LetterKind.PROPOSAL_REMINDER):
+        return _QUESTION
+    if kind is LetterKind.CANCELLATION:
+        return (("Your page", ""),)
+    if kind is LetterKind.NOTICE:
+        return _OFFERS
+    return _OFFERS if wording(reader).ask else _SETTLED
