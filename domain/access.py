@@ -3,9 +3,13 @@
 import base64
 import hashlib
 import hmac
+import re
+import string
+import zlib
+from datetime import datetime
 from enum import StrEnum
 
-from domain.errors import NotAllowed
+from domain.errors import NotAllowed, WrongKey
 from domain.values import Frozen, Instant
 
 
@@ -47,6 +51,80 @@ class ApiKey(Frozen):
     expires_at: Instant | None = None
     revoked_at: Instant | None = None
     last_used_at: Instant | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether the key opens anything at `now` (aware UTC)."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+KEY_ENTROPY = 40
+"""Bytes of randomness a new key takes: 8 for its id, 32 for its secret."""
+
+_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_KEY = re.compile(r"pk_([0-9a-z]{13})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+
+
+class NewKey(Frozen):
+    """A key at the one moment its text is known."""
+
+    id: str
+    text: str
+    secret_hash: str
+
+
+def make_key(entropy: bytes) -> NewKey:
+    """The key of `KEY_ENTROPY` random bytes: `pk_<id>_<secret><checksum>`.
+
+    A fixed prefix and a checksum let scanners recognise a leaked key, and a mistyped one is
+    told from an unknown one without the database. Letters and digits only, so that a double
+    click selects the secret. Raises `ValueError` for any other length.
+    """
+    if len(entropy) != KEY_ENTROPY:
+        raise ValueError(f"a key takes {KEY_ENTROPY} random bytes")
+    key_id = base64.b32encode(entropy[:8]).decode().lower().rstrip("=")
+    body = f"pk_{key_id}_{_in_digits(entropy[8:], 43)}"
+    text = body + _checksum(body)
+    return NewKey(id=key_id, text=text, secret_hash=key_hash(text))
+
+
+def read_key(text: str) -> str:
+    """The id within a key's text. Raises `WrongKey` for what cannot be a key."""
+    match = _KEY.fullmatch(text)
+    if match is None or _checksum(text[:-6]) != match[3]:
+        raise WrongKey("This is not an API key; it may have been copied in part.")
+    return match[1]
+
+
+def key_hash(text: str) -> str:
+    """What the database keeps of a key. A plain SHA-256 is enough: the secret is 256 random
+    bits, so nobody can try candidates."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_key(key: ApiKey | None, text: str, now: datetime) -> Principal:
+    """The principal behind `text`, given the stored key of its id. Raises `WrongKey`.
+
+    Compared in constant time; unknown, revoked and expired keys get one answer, so that an id
+    alone tells nothing.
+    """
+    stored = key.secret_hash if key is not None else ""
+    if not hmac.compare_digest(key_hash(text), stored) or key is None or not key.is_live(now):
+        raise WrongKey("This API key is unknown, revoked or expired.")
+    return Principal(key_id=key.id, owner=key.owner, scopes=key.scopes)
+
+
+def _checksum(body: str) -> str:
+    return _in_digits(zlib.crc32(body.encode()).to_bytes(4, "big"), 6)
+
+
+def _in_digits(data: bytes, width: int) -> str:
+    """`data` as a number in base 62, most significant digit first."""
+    number = int.from_bytes(data, "big")
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))
 
 
 class Purpose(StrEnum):

@@ -12,7 +12,9 @@ class EndpointState(StrEnum):
 
 class Endpoint(Frozen):
     """Where an owner wants events delivered. `events` are journal types, empty for all;
-    `secret` is a Standard Webhooks `whsec_…` secret."""
+    `secret` is a Standard Webhooks `whsec_…` secret; while it rotates the previous one signs as
+    well, until `previous_secret_until`. `failing_since` is when its present run of failures
+    began."""
 
     id: str
     owner: str
@@ -22,6 +24,9 @@ class Endpoint(Frozen):
     state: EndpointState
     created_at: Instant
     disabled_because: str | None = None
+    failing_since: Instant | None = None
+    previous_secret: str | None = None
+    previous_secret_until: Instant | None = None
 
 
 class DeliveryState(StrEnum):
@@ -31,7 +36,12 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(Frozen):
-    """One event on its way to one endpoint. `id` is the `webhook-id`, stable over retries."""
+    """One event on its way to one endpoint. `id` is the `webhook-id`, stable over retries.
+
+    `position` is the event's in the journal, negative for a test delivery. `attempts` counts
+    claims, so that an attempt that killed its process counts too. `next_at` is when it may be
+    claimed: the next try, or the end of the present lease.
+    """
 
     id: str
     endpoint_id: str
@@ -41,5 +51,7 @@ class Delivery(Frozen):
     attempts: int
     next_at: Instant
     last_status: int | None = None
+    last_error: str | None = None
+    created_at: Instant | None = None
     delivered_at: Instant | None = None
     token: int = 0
