@@ -121,6 +121,7 @@ _ASIDE = {
     "ended": "the meeting had already ended",
     "other-party": "it was written in the name of somebody else, so it does not count",
     "no-answer": "it said neither yes nor no",
+    "unchanged": "it proposed the time that stands already",
     "delegated": "it passed the invitation on to somebody else, which this meeting does not allow",
 }
 

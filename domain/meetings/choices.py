@@ -1,0 +1,68 @@
+"""What a party chose on its page, and the input that it becomes.
+
+Which deeds are possible is the table in `transitions`; this says what they were about.
+"""
+
+from domain.errors import BadTimes
+from domain.meetings.messages import (
+    Answer,
+    Cancellation,
+    MeetingInput,
+    ProposalAnswer,
+    ProposedTime,
+    Via,
+)
+from domain.meetings.model import MeetingState, Partstat
+from domain.meetings.transitions import Deed
+from domain.values import Frozen, Slot
+
+
+class Seen(Frozen):
+    """What a party was looking at when it chose: the revision, and the proposal put to it after
+    confirmation (0: none). A choice about what has changed since is then told apart."""
+
+    sequence: int
+    proposal: int = 0
+
+
+def seen_by(state: MeetingState, party: int) -> Seen:
+    """What the page of `party` shows in `state`."""
+    pending = state.proposal
+    if pending is None or pending.party == party:
+        return Seen(sequence=state.sequence)
+    return Seen(sequence=state.sequence, proposal=pending.version)
+
+
+def input_of(deed: Deed, party: int, seen: Seen) -> MeetingInput:
+    """The input that `deed` of `party` becomes; a proposal is made by `proposal_of`."""
+    match deed:
+        case Deed.WITHDRAW | Deed.CANCEL:
+            return Cancellation(party=party)
+        case Deed.AGREE | Deed.DISAGREE:
+            accepts = deed is Deed.AGREE
+            return ProposalAnswer(party=party, proposal=seen.proposal, accepts=accepts)
+    return Answer(party=party, partstat=_PARTSTAT[deed], sequence=seen.sequence, via=Via.PAGE)
+
+
+_PARTSTAT = {
+    Deed.ACCEPT: Partstat.ACCEPTED,
+    Deed.TENTATIVE: Partstat.TENTATIVE,
+    Deed.DECLINE: Partstat.DECLINED,
+}
+
+
+def proposal_of(party: int, seen: Seen, slot: Slot, *, declines_present: bool) -> Answer:
+    """A proposal of `slot`; `declines_present` says that the present time is impossible."""
+    return Answer(
+        party=party,
+        partstat=Partstat.DECLINED if declines_present else None,
+        proposal=ProposedTime(start=slot.start, end=slot.end),
+        sequence=seen.sequence,
+        via=Via.PAGE,
+    )
+
+
+def check_proposal(state: MeetingState, slot: Slot) -> None:
+    """Refuses a proposal of the time that stands already. Raises `BadTimes`."""
+    if slot == state.slot:
+        raise BadTimes("This is the time that is being asked about already.", field="date")
