@@ -75,3 +75,18 @@ class Claim(Frozen):
     recipient: str
     raw: bytes
     created_at: Instant
+
+
+class MessageStatus(Frozen):
+    """A message as operators see it; `message_id` finds it in anybody's logs."""
+
+    id: int
+    kind: str
+    party: int | None
+    message_id: str
+    state: MessageState
+    attempts: int
+    created_at: Instant
+    next_at: Instant
+    sent_at: Instant | None = None
+    last_reply: str | None = None
