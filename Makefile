@@ -70,7 +70,7 @@ prove-restart: $(READY)
 # Pins anew from requirements.in, in an environment of its own.
 lock: $(VENV)/.python
 	$(PYTHON) -m venv $(VENV)/lock
-	$(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv==0.11.8
+	$(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  -o requirements.lock requirements.in
 

@@ -1,0 +1,192 @@
+"""One program that is kept running: started on a leash, started again when it dies."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.supervisor.tenure import Tenure
+from domain.errors import Unavailable
+
+_LEASH = str(Path(__file__).with_name("leash.py"))
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+STEADY_AFTER = 30.0
+"""Seconds; a child that lived this long starts again with the first pause."""
+
+BIG_LOG = 20_000_000  # bytes; a log this big is set aside when its child starts again
+
+
+class ChildFailed(Unavailable):
+    """A child died again and again before it was ever ready."""
+
+    code = "child-failed"
+
+    def __init__(self, name: str, code: int, log: Path) -> None:
+        super().__init__(f"{name} ended with status {code} before it was ready; see {log}.")
+        self.name = name
+        self.log = log
+
+
+@dataclass(frozen=True)
+class ChildPlan:
+    """How a child is started, known to be ready, and stopped. Times are in seconds.
+
+    `prepare` makes sure that it is ready and returns; without it the child itself writes to
+    the file descriptor it is given as `--ready-fd`.
+    """
+
+    name: str
+    command: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], Awaitable[None]] | None = None
+    stop_within: float = 20.0
+    tries: int = 4
+
+
+class Child:
+    """A running child. `on_news` hears of deaths and restarts in plain words."""
+
+    def __init__(
+        self, plan: ChildPlan, logs: Path, tenure: Tenure, on_news: Callable[[str], None]
+    ) -> None:
+        self.plan = plan
+        self.log = logs / f"{plan.name}.log"
+        self.ready = asyncio.Event()
+        self._tenure = tenure
+        self._on_news = on_news
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now, if one does."""
+        return self._process.pid if self._process else None
+
+    async def keep_running(self) -> None:
+        """Run until `stop`. Raises `ChildFailed` when it never gets ready."""
+        pause, failures = FIRST_PAUSE, 0
+        clock = asyncio.get_running_loop().time
+        while not self._stopping.is_set():
+            started_at = clock()
+            was_ready, code = await self._run_once()
+            failures = 0 if was_ready else failures + 1
+            if self._stopping.is_set():
+                return
+            if failures >= self.plan.tries and not self.ready.is_set():
+                raise ChildFailed(self.plan.name, code, self.log)
+            if clock() - started_at > STEADY_AFTER:
+                pause = FIRST_PAUSE
+            self._on_news(f"{self.plan.name} {_how_it_ended(code)}; starting it again")
+            await self._rest(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _rest(self, pause: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _run_once(self) -> tuple[bool, int]:
+        """Start it and wait for its end: whether it was ready in between, and its status."""
+        readable, writable = os.pipe()
+        try:
+            process = await self._spawn(writable)
+        finally:
+            os.close(writable)
+        self._process = process
+        if self._stopping.is_set():  # asked to stop while it was being started
+            self.kill()
+        self._tenure.note(self.plan.name, process.pid)
+        watch = asyncio.create_task(self._watch_readiness(readable))
+        try:
+            code = await process.wait()
+        finally:
+            was_ready = watch.done() and not watch.cancelled() and watch.exception() is None
+            watch.cancel()
+            self._process = None
+            _end_rest_of_group(process.pid)
+        self._tenure.forget(self.plan.name)
+        return was_ready and watch.result(), code
+
+    async def _spawn(self, ready_fd: int) -> asyncio.subprocess.Process:
+        self._set_big_log_aside()
+        told = [] if self.plan.prepare else ["--ready-fd", str(ready_fd)]
+        assignments = [f"{name}={value}" for name, value in self.plan.variables.items()]
+        leash = [sys.executable, "-E", "-S", _LEASH, str(os.getpid()), *assignments, "--"]
+        with self.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *leash,
+                *self.plan.command,
+                *told,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[] if self.plan.prepare else [ready_fd],
+                start_new_session=True,  # Ctrl-C is for the supervisor, which stops us in order
+            )
+
+    def _set_big_log_aside(self) -> None:
+        if self.log.exists() and self.log.stat().st_size > BIG_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
+
+    async def _watch_readiness(self, readable: int) -> bool:
+        if self.plan.prepare:
+            os.close(readable)
+            await self.plan.prepare()
+            is_ready = True
+        else:
+            is_ready = await _first_byte(readable)
+        if is_ready:
+            self.ready.set()
+        return is_ready
+
+    async def stop(self) -> None:
+        """Ask it to end, and end it for good when it takes too long."""
+        self._stopping.set()
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), self.plan.stop_within)
+        except TimeoutError:
+            self._on_news(f"{self.plan.name} did not stop in {self.plan.stop_within:g} s; ended it")
+            self.kill()
+
+    def kill(self) -> None:
+        """End it and its group at once."""
+        self._stopping.set()
+        if self._process is not None:
+            _end_rest_of_group(self._process.pid)
+
+    def last_words(self, lines: int = 15) -> str:
+        """The end of its log."""
+        with contextlib.suppress(FileNotFoundError):
+            text = self.log.read_bytes()[-8000:].decode(errors="replace")
+            return "\n".join(text.splitlines()[-lines:])
+        return ""
+
+
+async def _first_byte(readable: int) -> bool:
+    """Whether a byte came before the other end was closed."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(readable, "rb", 0))
+    try:
+        return bool(await reader.read(1))
+    finally:
+        transport.close()
+
+
+def _end_rest_of_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _how_it_ended(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"

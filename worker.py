@@ -1,0 +1,58 @@
+"""Polls Temporal: `python worker.py` is `parley worker`.
+
+Workflow tasks need no database, so with the embedded database this process only decides; the
+service next to it acts. On PostgreSQL it does both.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.meetings import MeetingActivities
+from activities.ports import LetterWriter, MeetingStore
+from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
+from workflows.meetings import MeetingWorkflow
+
+SAGAS: Sequence[type] = (MeetingWorkflow,)
+
+# Only here: tests and replay import the rules afresh in the sandbox, which catches clocks and
+# chance in them; here that would cost 40 ms for every new workflow instance.
+_RULES = SandboxRestrictions.default.with_passthrough_modules("domain", "activities")
+_DRAIN = timedelta(seconds=15)
+
+
+def saga_worker(client: Client) -> Worker:
+    """Polls for decisions."""
+    return Worker(
+        client,
+        task_queue=SAGA_QUEUE,
+        workflows=SAGAS,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=_RULES),
+        graceful_shutdown_timeout=_DRAIN,
+    )
+
+
+def activity_worker(client: Client, store: MeetingStore, writer: LetterWriter) -> Worker:
+    """Polls for what sagas do to the world; runs where the database is."""
+    return Worker(
+        client,
+        task_queue=ACTIVITY_QUEUE,
+        activities=activities(store, writer),
+        graceful_shutdown_timeout=_DRAIN,
+    )
+
+
+def activities(store: MeetingStore, writer: LetterWriter) -> list[Callable[..., Any]]:
+    """Every activity of every saga, with its ports."""
+    meetings = MeetingActivities(store, writer)
+    return [meetings.resume, meetings.take_inputs, meetings.record_decision]
+
+
+if __name__ == "__main__":
+    from cli import app
+
+    app(["worker"], prog_name="parley")
