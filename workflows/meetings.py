@@ -8,6 +8,7 @@ reads its state from the journal.
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.meetings import (
@@ -21,6 +22,9 @@ from domain.meetings.model import MeetingState
 from domain.meetings.progress import details, events_summary, input_summary
 from domain.meetings.rules import Decision, decide, next_wake, pass_time
 from workflows.support.timeouts import DATABASE
+
+MEETING_STATUS = SearchAttributeKey.for_keyword("MeetingStatus")
+"""What operators filter meetings by; one of the words of `Status`, nothing personal."""
 
 
 @workflow.defn(name="Meeting")
@@ -42,6 +46,7 @@ class MeetingWorkflow:
             await self._poke_or_deadline(state)
             state = await self._take_inputs(state)
             state = await self._pass_time(state)
+        self._show(state)
         return state.status.value
 
     @workflow.signal(description="There are inputs to take. Carries nothing that matters.")
@@ -65,7 +70,7 @@ class MeetingWorkflow:
 
     async def _poke_or_deadline(self, state: MeetingState) -> None:
         """Sleep until there is something to do. Whether it is due is for the rules to say."""
-        workflow.set_current_details(details(state))
+        self._show(state)
         wake = next_wake(state)
         if self._poked or (wake is not None and wake <= workflow.now()):
             return
@@ -128,8 +133,14 @@ class MeetingWorkflow:
             if _is_stream_moved(failure):
                 return False
             raise
-        workflow.set_current_details(details(decision.state))
         return True
+
+    def _show(self, state: MeetingState) -> None:
+        """Tell the operator where the meeting stands; the attribute only when it changed."""
+        workflow.set_current_details(details(state))
+        status = state.status.value
+        if workflow.info().typed_search_attributes.get(MEETING_STATUS) != status:
+            workflow.upsert_search_attributes([MEETING_STATUS.value_set(status)])
 
 
 def _until(wake: datetime) -> timedelta:
