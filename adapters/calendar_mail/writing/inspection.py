@@ -1,14 +1,16 @@
 """The last look at a mail before it leaves: does it read back as exactly what was meant?
 
 Catches what no encoder may be trusted with (mail-safety §9): a header too many, another
-recipient, a calendar that says something else than the decision.
+recipient, a calendar that says something else than the decision. Reads with the standard
+library's old parser: the bytes were written without it, and it takes a third of the new one's
+time.
 """
 
 import email
 from dataclasses import fields
 from email import policy
 from email.header import decode_header, make_header
-from email.message import EmailMessage
+from email.message import Message
 from email.utils import getaddresses
 
 from adapters.calendar_mail.writing.errors import CannotWrite
@@ -24,15 +26,16 @@ def check(
 ) -> None:
     """Raises `CannotWrite` unless `raw` has exactly these `headers` in this order, this decoded
     `subject`, one address each in `mailboxes`, and `planned` as its only calendar object."""
-    message = email.message_from_bytes(raw, policy=policy.default)
+    message = email.message_from_bytes(raw, policy=policy.compat32)
     _check_headers(message, headers)
-    _check_subject(raw, subject)
+    if _decoded(message, "Subject") != subject:
+        raise CannotWrite("The subject reads back differently.")
     for name, address in mailboxes.items():
         _check_mailbox(message, name, address)
     _check_structure(message, planned)
 
 
-def _check_headers(message: EmailMessage, headers: list[str]) -> None:
+def _check_headers(message: Message, headers: list[str]) -> None:
     if message.keys() != headers:
         extra = sorted(set(message.keys()) ^ set(headers))
         raise CannotWrite(f"The header lines read back differently: {', '.join(extra)[:200]}.")
@@ -40,27 +43,18 @@ def _check_headers(message: EmailMessage, headers: list[str]) -> None:
         raise CannotWrite("The mail reads back with defects.")
 
 
-def _check_subject(raw: bytes, subject: str) -> None:
-    """Read with the old header decoder: the new one is the one with the injection."""
-    parsed = email.message_from_bytes(raw, policy=policy.compat32)
-    folded = str(parsed["Subject"]).replace("\r\n", "").replace("\n", "")
-    if str(make_header(decode_header(folded))) != subject:
-        raise CannotWrite("The subject reads back differently.")
-
-
-def _check_mailbox(message: EmailMessage, name: str, address: str) -> None:
-    found = [spec for _, spec in getaddresses([_without_words(str(message[name]))])]
-    parsed = [mailbox.addr_spec for mailbox in message[name].addresses]
-    if found != [address] or parsed != [address]:
+def _check_mailbox(message: Message, name: str, address: str) -> None:
+    found = [spec for _, spec in getaddresses([str(message[name])])]
+    if found != [address]:
         raise CannotWrite(f"The {name} header does not read back as one address.")
 
 
-def _without_words(value: str) -> str:
-    """The part of a mailbox that routes: what stands from the last `<` on."""
-    return value[value.rfind("<") :] if "<" in value else value
+def _decoded(message: Message, name: str) -> str:
+    folded = str(message[name]).replace("\r\n", "").replace("\n", "")
+    return str(make_header(decode_header(folded)))
 
 
-def _check_structure(message: EmailMessage, planned: CalendarObject | None) -> None:
+def _check_structure(message: Message, planned: CalendarObject | None) -> None:
     words = ["multipart/alternative", "text/plain", "text/html"]
     expected = (
         words
@@ -76,7 +70,7 @@ def _check_structure(message: EmailMessage, planned: CalendarObject | None) -> N
         _check_calendar(parts[-2], parts[-1], planned)
 
 
-def _check_calendar(inline: EmailMessage, attached: EmailMessage, planned: CalendarObject) -> None:
+def _check_calendar(inline: Message, attached: Message, planned: CalendarObject) -> None:
     if inline.get_param("method") != planned.method:
         raise CannotWrite("The calendar part is not labelled with its method.")
     ics = _content(inline)
@@ -101,6 +95,6 @@ def _check_values(found: CalendarObject, planned: CalendarObject) -> None:
         raise CannotWrite(f"The calendar reads back differently: {', '.join(differing)}.")
 
 
-def _content(part: EmailMessage) -> bytes:
+def _content(part: Message) -> bytes:
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""

@@ -94,11 +94,14 @@ def facts_for(reader: Reader) -> Facts:
 
 def _times(reader: Reader) -> tuple[Row, ...]:
     letter = reader.letter
-    if letter.proposed is not None:
-        return (*_row(reader, "Proposed", letter.proposed), *_row(reader, "Agreed", letter.slot))
     if letter.kind is LetterKind.PROPOSAL_DECLINED:
-        return _row(reader, "Proposed", letter.slot)
-    return _row(reader, "When", letter.slot)
+        return _row(reader, "Proposed", letter.proposed or letter.slot)
+    now = "Agreed" if letter.kind in _QUESTIONS else "When"
+    proposed = None if letter.proposed == letter.slot else letter.proposed
+    return (*_row(reader, "Proposed", proposed), *_row(reader, now, letter.slot))
+
+
+_QUESTIONS = (LetterKind.PROPOSAL_QUESTION, LetterKind.PROPOSAL_REMINDER)
 
 
 def _row(reader: Reader, label: str, slot: Slot | None) -> tuple[Row, ...]:
@@ -151,10 +154,8 @@ def _links(reader: Reader) -> tuple[Link, ...]:
 
 def _choices(reader: Reader) -> tuple[tuple[str, str], ...]:
     kind = reader.letter.kind
-    if kind in (LetterKind.PROPOSAL_QUESTION, LetterKind.PROPOSAL_REMINDER):
+    if kind in _QUESTIONS:
         return _QUESTION
     if kind is LetterKind.CANCELLATION:
         return (("Your page", ""),)
-    if kind is LetterKind.NOTICE:
-        return _OFFERS
     return _OFFERS if wording(reader).ask else _SETTLED

@@ -65,8 +65,9 @@ def _decline_counter(reader: Reader) -> CalendarObject:
     one) import what they see, and an event at the refused time would be a wrong one.
     """
     comment = f"{wording(reader).headline}. {wording(reader).story}"
-    if reader.letter.slot is not None:
-        words = slot_words(reader.letter.slot, reader.party.zone)
+    refused = reader.letter.proposed or reader.letter.slot
+    if refused is not None:
+        words = slot_words(refused, reader.party.zone)
         comment += f" The time proposed was {words.when}, {words.zone}."
     return CalendarObject(
         method="DECLINECOUNTER",

@@ -117,13 +117,13 @@ def _new_time_story(reader: Reader) -> str:
 
 def _confirmation(reader: Reader) -> Wording:
     story = f"Everybody has accepted: you meet with {reader.others} at this time."
+    if reader.letter.reason == "agreed":
+        story = f"Everybody agreed to the new time: you meet with {reader.others} then."
     return Wording("Confirmed", "Your meeting is settled", story)
 
 
 def _current(reader: Reader) -> Wording:
     story = "This is how the meeting stands now; it takes the place of every earlier version."
-    if reader.letter.reason == "stale":
-        story = "Your answer was about an earlier time and was not taken for this one. " + story
     ask = _ASK if reader.owes_an_answer else ""
     return Wording("Current time", "How your meeting stands", story, ask)
 
@@ -135,19 +135,16 @@ def _cancellation(reader: Reader) -> Wording:
 def _cancellation_story(reader: Reader) -> str:
     stories = {
         "declined": "No time was found that suits everybody.",
-        "expired": "Not everybody answered in time.",
         "silence": "Not everybody answered in time.",
-        "no-answer": "Not everybody answered in time.",
-        "unreachable": "One of the participants could not be reached.",
-        "rounds": "No time was agreed after several proposals.",
+        "past": "The times on offer have passed.",
+        "owner": f"{reader.organizer} cancelled it.",
+        "party": f"{reader.doer} cancelled it.",
     }
-    if reader.letter.reason in stories:
-        return stories[reader.letter.reason]
-    return f"{reader.doer} cancelled it." if reader.letter.by else "It was cancelled."
+    return stories.get(reader.letter.reason, "It was cancelled.")
 
 
 def _proposal_declined(reader: Reader) -> Wording:
-    story = f"{_refusal(reader)} Your proposal changes nothing in any calendar."
+    story = f"{_refusal(reader)} What stands now is in your calendar and on your page."
     return Wording("Proposal declined", "The time you proposed was not agreed", story)
 
 
@@ -191,11 +188,17 @@ def _meeting_reminder(reader: Reader) -> Wording:
 
 
 def _notice(reader: Reader) -> Wording:
-    answer = ANSWERS.get(reader.letter.partstat or reader.partstat, "answered")
-    given = {"accepted": "accepting", "declined": "declining"}.get(answer, "to say maybe to")
+    deeds = {
+        Partstat.ACCEPTED: "accepted this time",
+        Partstat.DECLINED: "declined this time",
+        Partstat.TENTATIVE: "said maybe to this time",
+    }
+    deed = deeds.get(reader.letter.partstat or Partstat.NEEDS_ACTION, "answered")
+    if reader.letter.proposed is not None:
+        deed = "proposed another time"
     story = (
-        f"A message from an address we do not know for you was taken as {given} this time "
-        "in your name. If it was you, there is nothing to do."
+        f"A message from an address we do not know for you {deed} in your name. "
+        "If it was you, there is nothing to do."
     )
     ask = "If it was not you, give your own answer on your page; it takes the other's place."
     return Wording("Please check", "Somebody answered for you", story, ask)
