@@ -3,6 +3,8 @@
 Which deeds are possible is the table in `transitions`; this says what they were about.
 """
 
+from datetime import datetime
+
 from domain.errors import BadTimes
 from domain.meetings.messages import (
     Answer,
@@ -13,6 +15,7 @@ from domain.meetings.messages import (
     Via,
 )
 from domain.meetings.model import MeetingState, Partstat
+from domain.meetings.proposals import unacceptable
 from domain.meetings.transitions import Deed
 from domain.values import Frozen, Slot
 
@@ -62,7 +65,20 @@ def proposal_of(party: int, seen: Seen, slot: Slot, *, declines_present: bool) -
     )
 
 
-def check_proposal(state: MeetingState, slot: Slot) -> None:
-    """Refuses a proposal of the time that stands already. Raises `BadTimes`."""
+def check_proposal(state: MeetingState, slot: Slot, now: datetime) -> None:
+    """Refuses at once what the rules would refuse later. Raises `BadTimes`."""
     if slot == state.slot:
         raise BadTimes("This is the time that is being asked about already.", field="date")
+    reason = unacceptable(state, slot, now)
+    if reason is not None:
+        raise BadTimes(_WHY_NOT[reason], field="minutes" if reason in _LENGTHS else "date")
+
+
+_LENGTHS = frozenset({"too-long", "too-short"})
+
+_WHY_NOT = {
+    "past": "This time has already passed; choose a later one.",
+    "too-long": "A meeting may last 24 hours at most.",
+    "too-short": "A meeting lasts at least five minutes.",
+    "rounds": "There have been as many proposals as this meeting allows.",
+}

@@ -28,6 +28,23 @@ def what_next(state: MeetingState, names: Mapping[int, str], zone: str) -> str:
     return "Nothing more will happen; the meeting has ended."
 
 
+def asked_of(party: int, state: MeetingState, names: Mapping[int, str], zone: str) -> str | None:
+    """What is asked of `party` and by when; None when nothing is."""
+    reader = Reader(names, zone)
+    proposal = state.proposal
+    if proposal is not None and party not in (proposal.party, *proposal.accepted_by):
+        return (
+            f"{reader.starting(proposal.party)} asks to move the meeting to "
+            f"{reader.slot(proposal.slot)}. Please say by {reader.instant(proposal.answer_by)} "
+            "whether that suits you; until everybody agrees, the agreed time stays."
+        )
+    if state.status is not Status.NEGOTIATING or state.answer_by is None:
+        return None
+    if state.party(party).partstat is Partstat.ACCEPTED:
+        return None
+    return f"Please say by {reader.instant(state.answer_by)} whether this time suits you."
+
+
 def outcome(effect: Effect, code: str, detail: str) -> str:
     """What came of something a person sent or clicked, in their words.
 
