@@ -29,7 +29,7 @@ def kept_or_made(path: Path, fresh: str) -> str:
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
+        scratch = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(fresh)
             file.flush()

@@ -57,7 +57,7 @@ class Relay:
         self._failed: set[str] = set()
         self._started_at = datetime.now(UTC)
         self._news = asyncio.Event()
-        self._is_down = False
+        self.is_down = False
 
     def poke(self, stream: str) -> None:
         """Tell the saga of `stream` soon; never waits and never fails."""
@@ -93,7 +93,7 @@ class Relay:
         except (RPCError, RuntimeError) as failure:
             self._note_failure(stream, failure)
         else:
-            self._is_down = False
+            self.is_down = False
             self._told.add(stream)
         finally:
             self._in_flight.discard(stream)
@@ -114,9 +114,9 @@ class Relay:
         )
 
     def _note_failure(self, stream: str, failure: Exception) -> None:
-        if not self._is_down:
+        if not self.is_down:
             log.warning("could not poke %s, will try again: %s", stream, failure)
-        self._is_down = True
+        self.is_down = True
         if len(self._failed) < MAX_WAITING:
             self._failed.add(stream)
 
