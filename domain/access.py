@@ -9,6 +9,8 @@ import zlib
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from domain.errors import NotAllowed, WrongKey
 from domain.values import Frozen, Instant
 
@@ -46,7 +48,7 @@ class ApiKey(Frozen):
     owner: str
     name: str
     scopes: frozenset[Scope]
-    secret_hash: str
+    secret_hash: str = Field(repr=False)
     created_at: Instant
     expires_at: Instant | None = None
     revoked_at: Instant | None = None
@@ -68,8 +70,8 @@ class NewKey(Frozen):
     """A key at the one moment its text is known."""
 
     id: str
-    text: str
-    secret_hash: str
+    text: str = Field(repr=False)
+    secret_hash: str = Field(repr=False)
 
 
 def make_key(entropy: bytes) -> NewKey:
@@ -182,6 +184,6 @@ def read_token_address(address: str, domain: str) -> tuple[Purpose, str] | None:
     prefix, plus, token = local.lower().partition("+")
     if host.lower() != domain.lower() or not plus or len(token) != TOKEN_LENGTH:
         return None
-    if prefix not in set(Purpose) or not token.isalnum():
+    if prefix not in set(Purpose) or not (token.isascii() and token.isalnum()):
         return None
     return Purpose(prefix), token
