@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -29,3 +30,25 @@ class InstantColumn(sa.types.TypeDecorator[datetime]):
 # Without `none_as_null`, None is kept as the JSON text `null`, which IS NULL does not find.
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts only INTEGER keys
+
+
+class folded(sa.sql.functions.GenericFunction[str]):
+    """Text in lower case, beyond ASCII too: SQLite's own `lower` knows ASCII only."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(folded, "sqlite")
+def _fold_on_sqlite(element: folded, compiler: sa.sql.compiler.SQLCompiler, **options: Any) -> str:
+    return f"parley_folded({compiler.process(element.clauses, **options)})"
+
+
+@compiles(folded)
+def _fold(element: folded, compiler: sa.sql.compiler.SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+def fold_text(text: str | None) -> str | None:
+    """What SQLite runs as `parley_folded`."""
+    return None if text is None else text.lower()

@@ -171,7 +171,7 @@ parties = sa.Table(
     sa.Column("shows_address", sa.Boolean, nullable=False),
     _text("partstat"),
     _maybe_at("answered_at"),
-    sa.Index("ix_parties_address", "address"),
+    sa.Index("ix_parties_address", sa.text("lower(address)")),
 )
 
 capabilities = sa.Table(

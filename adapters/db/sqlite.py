@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from adapters.db.bell import LocalBell
+from adapters.db.columns import fold_text
 from adapters.db.faults import explained
 from adapters.db.group_commit import GroupCommit
 from adapters.db.guard import FileGuard
@@ -54,6 +55,7 @@ def _configure(raw: sqlite3.Connection, record: Any) -> None:
     raw.execute("PRAGMA synchronous=FULL")
     raw.execute("PRAGMA foreign_keys=ON")
     raw.execute("PRAGMA journal_size_limit=67108864")  # a burst does not leave a huge WAL behind
+    raw.create_function("parley_folded", 1, fold_text, deterministic=True)
 
 
 class SqliteDatabase:

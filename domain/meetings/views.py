@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from domain.journal import JournalEvent
 from domain.meetings.model import Partstat, Status, Terms
 from domain.values import Frozen, Instant, Slot
 
@@ -113,3 +114,29 @@ class MailView(Frozen):
     effect: str | None = None
     code: str | None = None
     detail: str | None = None
+
+
+class InputView(Frozen):
+    """One input with what came of it: `taken_at`, `effect`, `code` and `detail` are None until
+    the saga has decided it. `body` is None while its mail is unread; `words` are personal."""
+
+    id: int
+    stream: str
+    key: str
+    body: dict[str, Any] | None
+    words: dict[str, Any] | None = None
+    command_id: str | None = None
+    inbox_id: int | None = None
+    received_at: Instant
+    poked_at: Instant | None = None
+    taken_at: Instant | None = None
+    effect: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class TimelineEvent(Frozen):
+    """A journal event of a meeting with what its sender wrote, if anything."""
+
+    event: JournalEvent
+    words: dict[str, Any] | None = None

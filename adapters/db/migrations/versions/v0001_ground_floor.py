@@ -194,7 +194,7 @@ def _create_parties() -> None:
         sa.Column("answered_at", sa.BigInteger, nullable=True),
         sa.PrimaryKeyConstraint("meeting_id", "number", name="pk_parties"),
     )
-    op.create_index("ix_parties_address", "parties", ["address"])
+    op.create_index("ix_parties_address", "parties", [sa.text("lower(address)")])
 
 
 def _create_capabilities() -> None:

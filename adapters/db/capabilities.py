@@ -1,0 +1,68 @@
+"""Capabilities: what the tokens in mail addresses and page links open. Only hashes are kept."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from adapters.db.schema import capabilities
+from adapters.db.statements import insert_if_new
+from domain.access import Capability, Purpose, derive_token, token_hash
+
+_INSERT = insert_if_new(capabilities, ["token_hash"])
+_FIND = (
+    sa.select(capabilities)
+    .where(capabilities.c.token_hash == sa.bindparam("hash"))
+    .where(capabilities.c.revoked_at.is_(None))
+)
+_OF_STREAM = (
+    sa.select(capabilities)
+    .where(capabilities.c.stream == sa.bindparam("stream"))
+    .order_by(capabilities.c.generation)
+)
+_REVOKE = (
+    sa.update(capabilities)
+    .where(capabilities.c.stream == sa.bindparam("of_stream"))
+    .where(capabilities.c.party == sa.bindparam("of_party"))
+    .where(capabilities.c.purpose == sa.bindparam("for_purpose"))
+    .where(capabilities.c.revoked_at.is_(None))
+    .values(revoked_at=sa.bindparam("at"))
+)
+
+
+def grant(c: sa.Connection, secret: bytes, capability: Capability, at: datetime) -> str:
+    """Make the token of `capability` known, and return it; a second call changes nothing."""
+    token = derive_token(secret, capability)
+    row = {
+        "token_hash": token_hash(capability.purpose, token),
+        "purpose": capability.purpose.value,
+        "stream": capability.stream,
+        "party": capability.party,
+        "generation": capability.generation,
+        "created_at": at,
+    }
+    c.execute(_INSERT, row)
+    return token
+
+
+def find(c: sa.Connection, purpose: Purpose, token: str) -> Capability | None:
+    """What `token` opens for `purpose`; None for unknown and for revoked ones alike."""
+    row = c.execute(_FIND, {"hash": token_hash(purpose, token)}).first()
+    return None if row is None else _capability(row)
+
+
+def newest(c: sa.Connection, stream: str) -> dict[tuple[int, Purpose], Capability]:
+    """The newest generation of each party's capabilities, revoked or not: what its mails carry."""
+    found = (_capability(row) for row in c.execute(_OF_STREAM, {"stream": stream}))
+    return {(one.party, one.purpose): one for one in found}
+
+
+def revoke(c: sa.Connection, stream: str, party: int, purpose: Purpose, at: datetime) -> None:
+    """Make every token of this capability unknown from now on; a second call changes nothing."""
+    values = {"of_stream": stream, "of_party": party, "for_purpose": purpose.value, "at": at}
+    c.execute(_REVOKE, values)
+
+
+def _capability(row: sa.Row[tuple[object, ...]]) -> Capability:
+    return Capability(
+        purpose=Purpose(row.purpose), stream=row.stream, party=row.party, generation=row.generation
+    )

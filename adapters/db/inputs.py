@@ -1,0 +1,162 @@
+"""Inputs: what is wanted of a saga, kept until the saga has said what came of it.
+
+An input is committed under its own key before its sender is told yes. Sagas take a stream's
+inputs in row order; one whose mail is still unread holds back those behind it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapters.db.bell import ring_after_commit
+from adapters.db.schema import inputs
+from adapters.db.statements import insert_if_new
+from domain.errors import NotFound
+from domain.meetings.messages import InputOutcome, TakenInput
+from domain.meetings.views import InputView
+
+_INSERT = insert_if_new(inputs, ["key"]).returning(inputs.c.id)
+_BY_KEY = sa.select(inputs.c.id).where(inputs.c.key == sa.bindparam("key"))
+_BY_ID = sa.select(inputs).where(inputs.c.id == sa.bindparam("id"))
+_UNTAKEN = (
+    sa.select(inputs.c.id, inputs.c.received_at, inputs.c.body)
+    .where(inputs.c.stream == sa.bindparam("stream"))
+    .where(inputs.c.taken_at.is_(None))
+    .order_by(inputs.c.id)
+    .limit(sa.bindparam("limit"))
+)
+_FILL = (
+    sa.update(inputs)
+    .where(inputs.c.inbox_id == sa.bindparam("of_mail"))
+    .where(inputs.c.body.is_(None))
+    .values(body=sa.bindparam("body"), words=sa.bindparam("words"))
+)
+_RECORD = (
+    sa.update(inputs)
+    .where(inputs.c.id == sa.bindparam("input_id"))
+    .where(inputs.c.taken_at.is_(None))
+    .values(
+        taken_at=sa.bindparam("taken"),
+        effect=sa.bindparam("new_effect"),
+        code=sa.bindparam("new_code"),
+        detail=sa.bindparam("new_detail"),
+    )
+    .returning(inputs.c.command_id)
+)
+_DUE = (
+    sa.select(inputs.c.stream)
+    .where(inputs.c.taken_at.is_(None))
+    .where(inputs.c.body.is_not(None))
+    .where(sa.or_(inputs.c.poked_at.is_(None), inputs.c.poked_at < sa.bindparam("since")))
+    .group_by(inputs.c.stream)
+    .order_by(sa.func.min(inputs.c.id))
+    .limit(sa.bindparam("limit"))
+)
+_POKED = (
+    sa.update(inputs)
+    .where(inputs.c.stream.in_(sa.bindparam("streams", expanding=True)))
+    .where(inputs.c.taken_at.is_(None))
+    .values(poked_at=sa.bindparam("at"))
+)
+
+
+def accept(
+    c: sa.Connection,
+    *,
+    stream: str,
+    key: str,
+    body: dict[str, Any] | None,
+    received_at: datetime,
+    words: dict[str, Any] | None = None,
+    command_id: str | None = None,
+    inbox_id: int | None = None,
+) -> tuple[int, bool]:
+    """Keep an input under its `key`; returns its id and whether it is new.
+
+    A second one with the same key changes nothing. `body` is None for a mail still to be read
+    (see `fill`).
+    """
+    row = {
+        "stream": stream,
+        "key": key,
+        "body": body,
+        "words": words,
+        "command_id": command_id,
+        "inbox_id": inbox_id,
+        "received_at": received_at,
+    }
+    new: int | None = c.execute(_INSERT, row).scalar()
+    if new is None:
+        return c.execute(_BY_KEY, {"key": key}).scalar_one(), False
+    ring_after_commit(c, "inputs")
+    return new, True
+
+
+def fill(
+    c: sa.Connection, inbox_id: int, body: dict[str, Any], words: dict[str, Any] | None
+) -> None:
+    """Say what the mail `inbox_id` turned out to say; what was filled once stays."""
+    c.execute(_FILL, {"of_mail": inbox_id, "body": body, "words": words})
+    ring_after_commit(c, "inputs")
+
+
+def take(c: sa.Connection, stream: str, limit: int) -> list[TakenInput]:
+    """The stream's inputs without an outcome, in row order, up to the first one still unread."""
+    taken = []
+    for row in c.execute(_UNTAKEN, {"stream": stream, "limit": limit}):
+        if row.body is None:
+            break
+        taken.append(TakenInput(id=row.id, received_at=row.received_at, body=row.body))
+    return taken
+
+
+def record_outcome(c: sa.Connection, outcome: InputOutcome, at: datetime) -> str | None:
+    """Record what came of an input, once; a second call changes nothing.
+
+    Returns the id of the command to finish, None when there is none or it was done before.
+    """
+    values = {
+        "input_id": outcome.input_id,
+        "taken": at,
+        "new_effect": outcome.effect.value,
+        "new_code": outcome.code,
+        "new_detail": outcome.detail,
+    }
+    command: str | None = c.execute(_RECORD, values).scalar()
+    return command
+
+
+def untaken_streams(c: sa.Connection, not_poked_since: datetime, limit: int) -> list[str]:
+    """Streams with readable inputs that nobody took and nobody poked for, the oldest first:
+    never, or not since that instant."""
+    return list(c.execute(_DUE, {"since": not_poked_since, "limit": limit}).scalars())
+
+
+def mark_poked(c: sa.Connection, streams: Sequence[str], at: datetime) -> None:
+    """Remember that the sagas of `streams` were poked at `at`."""
+    if streams:
+        c.execute(_POKED, {"streams": list(streams), "at": at})
+
+
+def get(c: sa.Connection, id: int) -> InputView:
+    """Raises `NotFound`."""
+    row = c.execute(_BY_ID, {"id": id}).first()
+    if row is None:
+        raise NotFound("There is no such input.")
+    return view(row)
+
+
+def view(row: sa.Row[Any]) -> InputView:
+    """A row of `inputs` as its readers see it."""
+    return InputView.model_validate(dict(row._mapping))
+
+
+def words_of(c: sa.Connection, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What people wrote with these inputs; those without words are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    query = sa.select(inputs.c.id, inputs.c.words).where(inputs.c.id.in_(wanted))
+    return {row.id: row.words for row in c.execute(query.where(inputs.c.words.is_not(None)))}
