@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from domain.access import (
     open_key,
     read_key,
 )
-from domain.errors import NotFound, Refused
+from domain.errors import NotFound, Refused, Unavailable
 
 MOST_LIVE_KEYS = 100
 """Keys of one owner that are not revoked."""
@@ -124,8 +125,13 @@ class SqlKeys:
         stored = await self._database.read(lambda c: find(c, key_id))
         principal = open_key(stored, key, at)
         if stored is not None and _is_stale(stored.last_used_at, at, self.FRESHNESS):
-            await self._database.write(lambda c: touch(c, key_id, at))
+            await self._touch(key_id, at)
         return principal
+
+    async def _touch(self, key_id: str, at: datetime) -> None:
+        # A read must not fail because the note that it happened could not be written.
+        with suppress(Unavailable):
+            await self._database.write(lambda c: touch(c, key_id, at))
 
     async def create(
         self,

@@ -14,6 +14,7 @@ from domain.journal import NewEvent
 from domain.people.events import PersonEvent, changed, stream_of
 from domain.people.model import Person
 
+
 class AddressTaken(Refused):
     """Another person of the same owner has this address."""
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from domain.values import Frozen, Instant
 
 
@@ -20,12 +22,12 @@ class Endpoint(Frozen):
     owner: str
     url: str
     events: tuple[str, ...]
-    secret: str
+    secret: str = Field(repr=False)
     state: EndpointState
     created_at: Instant
     disabled_because: str | None = None
     failing_since: Instant | None = None
-    previous_secret: str | None = None
+    previous_secret: str | None = Field(default=None, repr=False)
     previous_secret_until: Instant | None = None
 
 

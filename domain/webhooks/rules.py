@@ -40,6 +40,7 @@ class Fault(StrEnum):
     FORBIDDEN_TARGET = "forbidden-target"  # the URL, or an address its name has now
     NAME_UNKNOWN = "name-unknown"
     UNREACHABLE = "unreachable"
+    NOT_SECURE = "not-secure"  # TLS failed: an old protocol, or a certificate that does not fit
     TIMED_OUT = "timed-out"
     BROKEN_ANSWER = "broken-answer"
     NOTHING_TO_SEND = "nothing-to-send"
