@@ -1,0 +1,53 @@
+"""Joining what many tasks want written into few statements."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Batched(Generic[Item, Answer]):
+    """Runs `write` on everything asked for while the previous run lasted.
+
+    `write` gives one answer per item, in order; when it raises, everybody who asked gets that
+    exception. A cancelled caller does not learn whether its item was written.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]]) -> None:
+        self._write = write
+        self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def ask(self, item: Item) -> Answer:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        return await answer
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                answers = await self._write([item for item, _ in batch])
+            except BaseException as error:
+                _refuse([answer for _, answer in batch], error)
+                if not isinstance(error, Exception):
+                    _refuse([answer for _, answer in self._waiting], error)
+                    raise
+            else:
+                for (_, waiter), answer in zip(batch, answers, strict=True):
+                    if not waiter.done():
+                        waiter.set_result(answer)
+
+
+def _refuse(waiters: "Sequence[asyncio.Future[Answer]]", error: BaseException) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if isinstance(error, Exception):
+            waiter.set_exception(error)
+        else:
+            waiter.cancel()

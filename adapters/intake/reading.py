@@ -1,0 +1,198 @@
+"""Reading what the inbox holds: each unread mail once, in the sandbox, and on to its saga.
+
+Reading happens after the 250 and may be repeated: a process that dies in the middle leaves the
+mail unread, and what is recorded first stays. Mails are read side by side; their effects keep
+the order in which they were accepted, because their inputs already stand in it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from adapters.db import inbox, outbox
+from adapters.db.database import Database
+from domain.access import Purpose
+from domain.inbox.addressing import Circle
+from domain.inbox.model import Arrival, Reading, Verdict
+from domain.meetings.messages import MeetingInput, Remark
+
+Poke = Callable[[str], Awaitable[None]]
+"""Tells a stream's saga to look at its inputs; may fail, since a relay repeats it."""
+
+MAX_ATTEMPTS = 8
+"""Readings that ended with the process, after which a mail counts as unreadable."""
+
+_AHEAD = 32
+_log = logging.getLogger(__name__)
+
+
+class Reader(Protocol):
+    """Reads mail where it can do no harm; raises only when it cannot work at all."""
+
+    async def read(self, raw: bytes) -> Reading: ...
+
+
+class Interpretation(Protocol):
+    @property
+    def body(self) -> MeetingInput: ...
+
+    @property
+    def words(self) -> dict[str, str]: ...
+
+
+Interpret = Callable[[Reading, Circle, Purpose, str], Interpretation]
+"""`activities.inbox.interpret`: reading, parties, purpose of the address, kind of the letter."""
+
+
+class _Background(Circle):
+    """What is known around one mail; `letter` is the kind of mail a bounce is about."""
+
+    letter: str
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class InboxReader:
+    """Reads unread mails, `parallel` at a time, until it is stopped. `poll` is how many seconds
+    a mail accepted by another process may wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        interpret: Interpret,
+        poke: Poke,
+        *,
+        mail_domain: str,
+        parallel: int = 4,
+        poll: float = 2.0,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._interpret = interpret
+        self._poke = poke
+        self._mail_domain = mail_domain
+        self._poll = poll
+        self._now = now
+        self._lanes = asyncio.Semaphore(parallel)
+        self._in_hand: dict[int, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._patience = 0.0
+
+    async def run(self) -> None:
+        """Read until `stop` is called. Cancelling it is like dying: safe, but abrupt."""
+        feeding = asyncio.create_task(self._keep_feeding())
+        try:
+            await self._stopping.wait()
+            feeding.cancel()
+            if self._in_hand:
+                await asyncio.wait(self._in_hand.values(), timeout=self._patience)
+        finally:
+            ending = [feeding, *self._in_hand.values()]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+
+    def stop(self, patience: float = 10.0) -> None:
+        """Ask `run` to return: no mail is begun, those in hand get `patience` seconds."""
+        self._patience = patience
+        self._stopping.set()
+
+    async def _keep_feeding(self) -> None:
+        while True:
+            try:
+                await self._feed()
+            except Exception as fault:  # the database is down; every mail waits in it
+                _log.error("inbox: looking again in a second after %s", type(fault).__name__)
+                await asyncio.sleep(1.0)
+
+    async def _feed(self) -> None:
+        rung = self._database.bell.rung(inbox.BELL)
+        skip = list(self._in_hand)
+        taken = await self._database.write(lambda c: inbox.take_unread(c, _AHEAD, skip))
+        for arrival, attempts in taken:
+            await self._lanes.acquire()
+            task = asyncio.create_task(self._read(arrival, attempts))
+            self._in_hand[arrival.id] = task
+            task.add_done_callback(partial(self._end, arrival.id))
+        if not taken:
+            await self._database.bell.wait(inbox.BELL, self._poll, since=rung)
+
+    def _end(self, id: int, task: object) -> None:
+        del self._in_hand[id]
+        self._lanes.release()
+
+    async def _read(self, arrival: Arrival, attempts: int) -> None:
+        try:
+            reading = await self._reading(arrival, attempts)
+            await self._record(arrival, reading)
+        except Exception as fault:  # not the mail's: it stays unread, and is taken again
+            _log.error("inbox: mail %d waits after %s", arrival.id, type(fault).__name__)
+            await self._wait_unread(arrival)
+        else:
+            await self._try_poke(arrival.stream)
+
+    async def _reading(self, arrival: Arrival, attempts: int) -> Reading:
+        if attempts > MAX_ATTEMPTS:
+            problem = f"given up: reading it ended the process {MAX_ATTEMPTS} times"
+            return Reading(verdict=Verdict.UNREADABLE, problems=(problem,))
+        return await self._reader.read(arrival.raw)
+
+    async def _record(self, arrival: Arrival, reading: Reading) -> None:
+        background = await self._database.read(lambda c: self._background(c, arrival))
+        body, words = self._understood(arrival, reading, background)
+        dumped, at = body.model_dump(mode="json"), self._now()
+        await self._database.write(
+            lambda c: inbox.record_reading(c, arrival.id, reading, dumped, dict(words), at)
+        )
+
+    def _background(self, c: sa.Connection, arrival: Arrival) -> _Background:
+        return _Background(
+            party=arrival.party,
+            addresses=inbox.known_addresses(c, arrival.stream),
+            domain=self._mail_domain,
+            letter=_returned_letter(c, arrival),
+        )
+
+    def _understood(
+        self, arrival: Arrival, reading: Reading, background: _Background
+    ) -> tuple[MeetingInput, Mapping[str, str]]:
+        """An input for every mail: one that we fail to understand must not hold back the rest."""
+        purpose = Purpose(arrival.purpose)
+        try:
+            found = self._interpret(reading, background, purpose, background.letter)
+        except Exception:
+            _log.exception("inbox: mail %d could not be interpreted", arrival.id)
+            return Remark(party=arrival.party, verdict=Verdict.UNREADABLE.value), {}
+        return found.body, found.words
+
+    async def _wait_unread(self, arrival: Arrival) -> None:
+        try:
+            await self._database.write(lambda c: inbox.uncount(c, arrival.id))
+        except Exception as fault:
+            _log.error("inbox: mail %d stays counted: %s", arrival.id, type(fault).__name__)
+        await asyncio.sleep(1.0)
+
+    async def _try_poke(self, stream: str) -> None:
+        try:
+            await self._poke(stream)
+        except Exception as fault:  # the input is committed; the relay pokes again
+            _log.warning("inbox: %s was not poked: %s", stream, type(fault).__name__)
+
+
+def _returned_letter(c: sa.Connection, arrival: Arrival) -> str:
+    """The kind of mail that a bounce brings back: the one whose Message-ID it quotes, else the
+    newest sent to the party. The token, not the content, says whose mail it was."""
+    if arrival.purpose != Purpose.BOUNCE:
+        return ""
+    letters = outbox.letters_to(c, arrival.stream, arrival.party)
+    quoted = (kind for kind, message_id in letters if message_id.encode() in arrival.raw)
+    return next(quoted, letters[0][0] if letters else "")

@@ -1,0 +1,78 @@
+"""Whose word a mail is: the token it was sent to says who answers, the addresses in it agree or
+do not (DESIGN §3, mail identity)."""
+
+from collections.abc import Mapping, Sequence
+
+from domain.access import read_token_address
+from domain.inbox.model import AnswerLine, Reading
+from domain.values import Frozen, same_mailbox
+
+
+class Circle(Frozen):
+    """The parties around one token: `party` is the one it belongs to, `addresses` are those
+    known of each party by number, `domain` is where our own token addresses live."""
+
+    party: int
+    addresses: Mapping[int, tuple[str, ...]]
+    domain: str
+
+    def is_own(self, address: str) -> bool:
+        """Whether `address` is known for the token's party."""
+        return _is_among(address, self.addresses.get(self.party, ()))
+
+    def is_another(self, address: str) -> bool:
+        """Whether `address` is another party's: a known one, or an alias we gave it."""
+        if read_token_address(address, self.domain) is not None:
+            return True
+        others = (known for party, known in self.addresses.items() if party != self.party)
+        return not self.is_own(address) and any(_is_among(address, known) for known in others)
+
+    def party_at(self, address: str | None) -> int | None:
+        """The party known under `address`, if there is one."""
+        if address is None:
+            return None
+        found = (n for n, known in sorted(self.addresses.items()) if _is_among(address, known))
+        return next(found, None)
+
+
+class Bound(Frozen):
+    """The line of a mail that counts as the party's answer, and how sure that is.
+
+    `is_aligned`: it names, and comes from, an address we know for the party; where it is not,
+    the answer counts but the party gets a notice. `is_anothers`: it names another party.
+    """
+
+    line: AnswerLine | None
+    is_aligned: bool
+    is_anothers: bool
+
+
+def bind(reading: Reading, circle: Circle) -> Bound:
+    """The party's line in `reading`: its own, else the only one that is nobody else's.
+
+    A delegate or a second address of the party answers in a line we do not know; two such lines
+    say nothing. Clients that echo all attendees also carry the others' lines, which never count.
+    """
+    own = [line for line in reading.answers if circle.is_own(line.attendee)]
+    unknown = [line for line in reading.answers if not _is_known(line, circle)]
+    line = _chosen(own, unknown)
+    is_from_own = reading.sender is not None and circle.is_own(reading.sender)
+    names_another = line is None and bool(reading.answers) and not unknown
+    # A proposal that merely echoes the others' lines is still its sender's own.
+    is_anothers = names_another and not (reading.proposal and is_from_own)
+    is_aligned = (line is None or line in own) and is_from_own
+    return Bound(line=line, is_aligned=is_aligned, is_anothers=is_anothers)
+
+
+def _chosen(own: Sequence[AnswerLine], unknown: Sequence[AnswerLine]) -> AnswerLine | None:
+    if own:
+        return own[-1]
+    return unknown[0] if len(unknown) == 1 else None
+
+
+def _is_known(line: AnswerLine, circle: Circle) -> bool:
+    return circle.is_own(line.attendee) or circle.is_another(line.attendee)
+
+
+def _is_among(address: str, known: Sequence[str]) -> bool:
+    return any(same_mailbox(address, one) for one in known)
