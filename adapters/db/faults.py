@@ -1,8 +1,8 @@
 """What the engines' own errors mean to a caller: something is down, or the work was wrong."""
 
 import sqlite3
+from typing import NoReturn
 
-import sqlalchemy as sa
 from sqlalchemy import exc
 
 from domain.errors import Unavailable
@@ -29,11 +29,19 @@ def explained(error: BaseException) -> BaseException:
     RuntimeError."""
     if isinstance(error, StopIteration):
         return _caused(RuntimeError("work raised StopIteration"), error)
+    if isinstance(error, TryAgain):
+        return _caused(Unavailable("Too many writers at once; try again."), error)
     if isinstance(error, exc.TimeoutError):
         return _caused(Unavailable("Every database connection is in use; try again."), error)
     if isinstance(error, exc.DBAPIError) and is_down(error):
         return _caused(Unavailable(f"The database does not answer: {_first_line(error)}"), error)
     return error
+
+
+def raise_explained(error: BaseException) -> NoReturn:
+    """Raises what `explained` says, keeping its cause."""
+    cause = explained(error)
+    raise cause from cause.__cause__
 
 
 def is_down(error: exc.DBAPIError) -> bool:
@@ -42,7 +50,7 @@ def is_down(error: exc.DBAPIError) -> bool:
         name: str = getattr(error.orig, "sqlite_errorname", "")
         return name.startswith(_DOWN)
     return error.connection_invalidated or isinstance(
-        error, (sa.exc.OperationalError, sa.exc.InterfaceError)
+        error, (exc.OperationalError, exc.InterfaceError)
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from adapters.db.bell import LocalBell, take_news
+from adapters.db.discipline import commit, forbid_commits, misuse
 from adapters.db.faults import explained
 from domain.errors import Unavailable
 
@@ -51,8 +52,7 @@ class GroupCommit:
         self._engine = engine
         self._bell = bell
         self._connection: sa.Connection | None = None
-        self._committing = False
-        sa.event.listen(engine, "commit", self._only_here)
+        forbid_commits(engine)
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         # No request may be queued behind the one that ends the thread: it would never be answered.
         self._gate = threading.Lock()
@@ -118,7 +118,7 @@ class GroupCommit:
                 request.error = request.error or lost.__cause__
                 _answer(request)
                 return [*_reset(requests[:number]), *requests[number + 1 :]]
-        return self._commit(root, requests)
+        return self._commit(connection, root, requests)
 
     def _run_in_savepoint(
         self, connection: sa.Connection, root: sa.RootTransaction, request: _Request
@@ -127,25 +127,24 @@ class GroupCommit:
         _driver(raw, "SAVEPOINT request")
         try:
             request.result = request.work(connection)
-            request.error = _meddling(connection, root)
+            request.error = misuse(connection, root)
         except BaseException as error:  # whatever it is, this thread must live on
             request.error = error
         request.news = take_news(connection)
-        if _meddling(connection, root) is not None:
+        if misuse(connection, root) is not None:
             raise _TransactionLost from request.error
         if request.error is not None:
             _driver(raw, "ROLLBACK TO request")
         _driver(raw, "RELEASE request")
 
-    def _commit(self, root: sa.RootTransaction, requests: Sequence[_Request]) -> list[_Request]:
+    def _commit(
+        self, connection: sa.Connection, root: sa.RootTransaction, requests: Sequence[_Request]
+    ) -> list[_Request]:
         try:
-            self._committing = True
-            root.commit()
+            commit(connection, root)
         except BaseException as error:
             self._fail([one for one in requests if one.error is None], error)
             requests = [one for one in requests if one.error is not None]
-        finally:
-            self._committing = False
         for request in requests:
             _answer(request)
         self._bell.ring_all({topic for one in requests if one.error is None for topic in one.news})
@@ -156,11 +155,6 @@ class GroupCommit:
         self._drop_connection()
         for request in requests:
             request.answer.set_exception(explained(error))
-
-    def _only_here(self, connection: sa.Connection) -> None:
-        """Work that commits by itself would make its neighbours' half-done work durable."""
-        if not self._committing:
-            raise RuntimeError("work must not commit; its transaction ends when it returns")
 
     def _connected(self) -> sa.Connection:
         if self._connection is None:
@@ -182,13 +176,6 @@ def _driver(raw: Any, statement: str) -> None:
         raw.dbapi_connection.execute(statement)
     except sqlite3.Error as error:
         raise _TransactionLost from error
-
-
-def _meddling(connection: sa.Connection, root: sa.RootTransaction) -> RuntimeError | None:
-    """An error when work ended the transaction it shares with others, or left one open in it."""
-    if connection.get_transaction() is not root or connection.in_nested_transaction():
-        return RuntimeError("work must neither end its transaction nor leave a savepoint open")
-    return None
 
 
 def _reset(requests: Sequence[_Request]) -> list[_Request]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from adapters.db.bell import LocalBell
 from adapters.db.columns import fold_text
-from adapters.db.faults import explained
+from adapters.db.faults import raise_explained
 from adapters.db.group_commit import GroupCommit
 from adapters.db.guard import FileGuard
 from domain.errors import Unavailable
@@ -88,8 +88,7 @@ class SqliteDatabase:
             with self._reader_engine.connect() as connection:
                 return work(connection)
         except Exception as error:
-            cause = explained(error)
-            raise cause from cause.__cause__
+            raise_explained(error)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)

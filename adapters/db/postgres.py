@@ -1,0 +1,161 @@
+"""PostgreSQL: a pool of connections, each used by one thread at a time.
+
+Writes run at READ COMMITTED and rely on unique keys and row locks; what loses a race in a way
+that a new transaction would not is run again. Reads see one snapshot (REPEATABLE READ).
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
+from sqlalchemy import exc
+
+from adapters.db.bell import LocalBell, take_news
+from adapters.db.discipline import commit, forbid_commits, misuse
+from adapters.db.faults import TryAgain, is_down, raise_explained
+from adapters.db.sqlite import compact_json
+from domain.errors import Unavailable
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+WRITERS = 12
+READERS = 6
+ATTEMPTS = 12
+"""Times a write is run before its races are reported; waits between them sum to about 2 s."""
+
+_RACES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+
+def engine(url: sa.URL, *, connections: int = WRITERS + READERS) -> sa.Engine:
+    """Connections to the database at `url`.
+
+    A transaction left open holds back every reader of the journal, so the server ends those
+    that do nothing for a minute.
+    """
+    return sa.create_engine(
+        url,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "parley",
+            "keepalives_idle": 30,
+            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s",
+        },
+        pool_size=connections,
+        max_overflow=0,
+        isolation_level="READ COMMITTED",
+        json_serializer=compact_json,
+    )
+
+
+class PostgresDatabase:
+    """A `Database` on a PostgreSQL server; any number of processes may share it."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: sa.URL) -> None:
+        self.bell = LocalBell()
+        self._engine = engine(url)
+        forbid_commits(self._engine)
+        self._snapshots = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        # Apart, so that writers waiting for a lock do not keep readers waiting.
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="parley-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="parley-reader")
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        return await _on(self._writers, lambda: _until_won(lambda: self._write(work)))
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        return await _on(self._readers, lambda: _until_won(lambda: self._read(work)))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writers.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self._engine.dispose()
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._snapshots.connect() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            take_news(connection)
+            transaction = connection.begin()
+            result = work(connection)  # closing the connection rolls back what raises here
+            _check(connection, transaction)
+            news = take_news(connection)
+            _commit(connection, transaction)
+        self.bell.ring_all(news)
+        return result
+
+
+async def _on(threads: Executor, run: Callable[[], T]) -> T:
+    try:
+        answer = asyncio.get_running_loop().run_in_executor(threads, run)
+    except RuntimeError as closed:
+        raise Unavailable("The database has been closed.") from closed
+    return await answer
+
+
+def _check(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
+    wrong = misuse(connection, transaction)
+    if wrong is not None:
+        raise wrong
+    raw = connection.connection.dbapi_connection
+    # COMMIT of a failed transaction rolls back and reports success.
+    if isinstance(raw, psycopg.Connection) and raw.info.transaction_status is _FAILED:
+        raise RuntimeError("work went on after a statement failed; nothing was written")
+
+
+_FAILED = TransactionStatus.INERROR
+
+
+def _commit(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
+    try:
+        commit(connection, transaction)
+    except exc.DBAPIError as error:
+        if not is_down(error) or isinstance(error.orig, _RACES):
+            raise  # the server said what it did: nothing
+        # Not run again: the server may have committed before the connection broke.
+        raise Unavailable(
+            "The connection was lost during the commit; whether it was done is not known. "
+            "Ask again with the same key."
+        ) from error
+
+
+def _until_won(attempt: Callable[[], T]) -> T:
+    """What `attempt` returns, run again while it loses races or finds its connection dead."""
+    for number in range(1, ATTEMPTS):
+        try:
+            return attempt()
+        except (TryAgain, exc.DBAPIError) as error:
+            if not _may_win(error):
+                raise_explained(error)
+            _log.info("running a transaction again: %s", type(error).__name__)
+        except Exception as error:
+            raise_explained(error)
+        time.sleep(random.uniform(0, min(0.005 * 2**number, 0.5)))
+    try:
+        return attempt()
+    except Exception as error:
+        raise_explained(error)
+
+
+def _may_win(error: TryAgain | exc.DBAPIError) -> bool:
+    """A race, or a connection that died before its commit: the pool has dropped its siblings
+    too, and the next attempt connects anew or learns that the server is down."""
+    if isinstance(error, TryAgain):
+        return True
+    return isinstance(error.orig, _RACES) or error.connection_invalidated
