@@ -129,7 +129,7 @@ async def settled(ports: Ports, command: Command, wait: float) -> Command:
     """`command` once it is finished, or as it stands after `wait` seconds."""
 
     async def look() -> Command:
-        return await ports.commands.get(command.id, command.owner)
+        return await ports.commands.get(command.owner, command.id)
 
     return await watch(look, lambda seen: seen.is_finished, ports.journal.news, wait)
 

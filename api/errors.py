@@ -194,7 +194,7 @@ def problem_document(
     }
     if errors:
         document["errors"] = list(errors)
-    ways = {"help": f"/problems/{anchor}", "start": "/", **(links or {})}
+    ways = {"help": f"/problems/{anchor}", "start": "/api", **(links or {})}
     document["_links"] = {rel: {"href": href} for rel, href in ways.items()}
     return document
 

@@ -24,8 +24,8 @@ COMMAND_EXAMPLE: dict[str, Any] = {
     "id": "0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21",
     "kind": "meeting.request",
     "state": "succeeded",
-    "accepted_at": "2027-02-20T10:00:00+00:00",
-    "finished_at": "2027-02-20T10:00:01+00:00",
+    "accepted_at": "2027-02-20T10:00:00Z",
+    "finished_at": "2027-02-20T10:00:01Z",
     "outcome": {"code": "invited", "detail": "Both parties were invited.", "version": 2},
     "_links": {
         "self": {"href": "/commands/0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21"},
@@ -38,8 +38,8 @@ MEETING_EXAMPLE: dict[str, Any] = {
     "title": "First talk about the bridge",
     "status": "negotiating",
     "sequence": 0,
-    "slot": {"start": "2027-03-01T09:00:00+00:00", "end": "2027-03-01T09:30:00+00:00"},
-    "answer_by": "2027-02-27T10:00:00+00:00",
+    "slot": {"start": "2027-03-01T09:00:00Z", "end": "2027-03-01T09:30:00Z"},
+    "answer_by": "2027-02-27T10:00:00Z",
     "version": 2,
     "parties": [
         {"number": 1, "name": "Ada Moreira", "partstat": "ACCEPTED", "zone": "Europe/Lisbon"},
@@ -61,7 +61,7 @@ EVENT_EXAMPLE: dict[str, Any] = {
     "source": "https://parley.example.org/",
     "type": "AnswerRecorded",
     "subject": "meeting/7f3a90c2d4e1b865",
-    "time": "2027-02-21T08:30:00+00:00",
+    "time": "2027-02-21T08:30:00Z",
     "datacontenttype": "application/json",
     "data": {
         "version": 3,

@@ -9,6 +9,7 @@ from api.conditional import etag, not_modified
 from api.errors import PROBLEM_TYPE, problem_document
 from api.examples import COMMAND_EXAMPLE
 from api.hypermedia import Document, answer
+from api.instants import rfc3339
 from api.names import CommandId
 from api.openapi import document_responses
 from api.ports import Ports, PortsDep
@@ -31,7 +32,7 @@ async def read_command(
     A refused command carries the reason as an RFC 9457 problem under `problem`. The link
     `related` leads to what the command is about. Poll while `accepted`, or follow the events.
     """
-    command = await ports.commands.get(command_id, principal.owner)
+    command = await ports.commands.get(principal.owner, command_id)
     tag = etag(command.state)
     if not_modified(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
@@ -46,10 +47,13 @@ def command_href(command_id: str) -> str:
     return f"/commands/{command_id}"
 
 
+_COLLECTIONS = {"meeting": "/meetings", "person": "/people"}
+
+
 def stream_href(stream: str) -> str | None:
     """The resource of a stream, where it has one: `meeting/7f` is `/meetings/7f`."""
     kind, _, name = stream.partition("/")
-    return f"/meetings/{name}" if kind == "meeting" and name else None
+    return f"{_COLLECTIONS[kind]}/{name}" if kind in _COLLECTIONS and name else None
 
 
 def command_document(command: Command, base_url: str = "") -> Document:
@@ -59,14 +63,16 @@ def command_document(command: Command, base_url: str = "") -> Document:
             "id": command.id,
             "kind": command.kind,
             "state": command.state.value,
-            "accepted_at": command.accepted_at.isoformat(),
-            "finished_at": command.finished_at and command.finished_at.isoformat(),
+            "accepted_at": rfc3339(command.accepted_at),
+            "finished_at": rfc3339(command.finished_at),
             "outcome": command.outcome and command.outcome.model_dump(mode="json"),
         }
     ).link("self", command_href(command.id))
     about = stream_href(command.stream)
     if about is not None:
-        document.link("related", about).link("parley:events", f"{about}/events")
+        document.link("related", about)
+    if command.stream.startswith("meeting/"):
+        document.link("parley:events", f"{about}/events")
     if command.state is CommandState.REFUSED:
         document.data = {**document.data, "problem": outcome_problem(command, base_url)}
     return document

@@ -1,18 +1,22 @@
 """What the routers need of the world, as capabilities. `api/app.py` fills them with adapters."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
-from domain.access import Principal
+from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
 from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import MeetingOrder
 from domain.meetings.views import MailView, MeetingFilter, MeetingView, MessageView
+from domain.people.model import Person
+from domain.people.requests import PeopleFilter
+from domain.people.rules import Change, Edit
+from domain.webhooks.model import Delivery, DeliveryState, Endpoint
 from settings import Settings
 
 
@@ -25,17 +29,22 @@ class Keys(Protocol):
 
 
 class Commands(Protocol):
-    async def get(self, command_id: str, owner: str) -> Command:
+    async def get(self, owner: str, command_id: str) -> Command:
         """Raises `NotFound`, also for another owner's."""
+        ...
+
+    async def earlier(self, submission: Submission) -> Command | None:
+        """The command that this submission repeats, if it came before. Raises `KeyReused`."""
         ...
 
 
 class Meetings(Protocol):
     """An owner's meetings. Everything of another owner is `NotFound`."""
 
-    async def request(self, submission: Submission, order: MeetingOrder) -> tuple[Command, bool]:
-        """Create the meeting that `submission.data["meeting_id"]` names, with its command and
-        its `Opening` input, in one transaction.
+    async def request(
+        self, submission: Submission, meeting_id: str, order: MeetingOrder
+    ) -> tuple[Command, bool]:
+        """Create the meeting with its command and its `Opening` input, in one transaction.
 
         The flag says that the command was there before (same key, same body); then nothing was
         written. Raises `KeyReused`, `KeyInFlight`.
@@ -56,17 +65,17 @@ class Meetings(Protocol):
         """
         ...
 
-    async def view(self, meeting_id: str, owner: str) -> MeetingView:
+    async def view(self, owner: str, meeting_id: str) -> MeetingView:
         """Raises `NotFound`."""
         ...
 
     async def search(self, wanted: MeetingFilter) -> list[MeetingView]: ...
 
-    async def messages(self, meeting_id: str, owner: str) -> list[MessageView]:
+    async def messages(self, owner: str, meeting_id: str) -> list[MessageView]:
         """Its mails out, oldest first, 500 at most. Raises `NotFound`."""
         ...
 
-    async def mail(self, meeting_id: str, owner: str) -> list[MailView]:
+    async def mail(self, owner: str, meeting_id: str) -> list[MailView]:
         """Its mails in, oldest first, 500 at most. Raises `NotFound`."""
         ...
 
@@ -74,8 +83,8 @@ class Meetings(Protocol):
 class Journal(Protocol):
     async def after(
         self,
-        position: int,
         owner: str,
+        position: int,
         *,
         stream: str | None = None,
         types: Sequence[str] = (),
@@ -99,6 +108,97 @@ class Journal(Protocol):
         ...
 
 
+class People(Protocol):
+    """An owner's book of people. Everything of another owner is `NotFound`."""
+
+    async def add(self, submission: Submission, change: Change) -> tuple[Command, bool]:
+        """Add the person of `change`, with its command, in one transaction; the command comes
+        back finished. The flag says that it was there before. Raises `KeyReused`."""
+        ...
+
+    async def edit(
+        self, submission: Submission, person_id: str, change: Edit
+    ) -> tuple[Command, bool]:
+        """Apply `change` to the person as they then are, as `add` does.
+
+        Raises `NotFound`, `KeyReused`, and what `change` raises.
+        """
+        ...
+
+    async def get(self, owner: str, person_id: str) -> Person:
+        """Raises `NotFound`, also for another owner's."""
+        ...
+
+    async def search(self, wanted: PeopleFilter) -> list[Person]:
+        """In order of their addresses. Raises `BadInput` for a page that is not there."""
+        ...
+
+
+class Webhooks(Protocol):
+    """An owner's endpoints and their deliveries. Everything of another owner is `NotFound`."""
+
+    async def add(self, endpoint: Endpoint) -> None:
+        """Raises `Refused` when the owner has too many."""
+        ...
+
+    async def get(self, owner: str, endpoint_id: str) -> Endpoint: ...
+
+    async def list_of(self, owner: str) -> list[Endpoint]: ...
+
+    async def remove(self, owner: str, endpoint_id: str) -> None: ...
+
+    async def rotate_secret(
+        self, owner: str, endpoint_id: str, secret: str, at: datetime
+    ) -> Endpoint:
+        """Sign with `secret` from now on, and with the present one too for a day."""
+        ...
+
+    async def enable(self, owner: str, endpoint_id: str, at: datetime) -> Endpoint: ...
+
+    async def ping(self, owner: str, endpoint_id: str, at: datetime) -> Delivery:
+        """Make a test delivery. Raises `Refused` when the endpoint is disabled."""
+        ...
+
+    async def deliveries(
+        self,
+        owner: str,
+        endpoint_id: str,
+        *,
+        before: int | None = None,
+        state: DeliveryState | None = None,
+        limit: int = 50,
+    ) -> list[Delivery]:
+        """The newest event first, from below the position `before`."""
+        ...
+
+    async def delivery(self, owner: str, delivery_id: str) -> Delivery: ...
+
+    async def retry(self, owner: str, delivery_id: str, at: datetime) -> Delivery:
+        """Raises `Refused` when the endpoint is disabled or an attempt is under way."""
+        ...
+
+
+class KeyRing(Protocol):
+    """An owner's API keys. Everything of another owner is `NotFound`."""
+
+    async def create(
+        self,
+        owner: str,
+        name: str,
+        scopes: Iterable[Scope],
+        at: datetime,
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text, which cannot be had again. Raises `Refused`."""
+        ...
+
+    async def get(self, owner: str, key_id: str) -> ApiKey: ...
+
+    async def list_of(self, owner: str) -> list[ApiKey]: ...
+
+    async def revoke(self, owner: str, key_id: str, at: datetime) -> ApiKey: ...
+
+
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else what is wrong."""
 
@@ -113,6 +213,9 @@ class Ports:
     commands: Commands
     meetings: Meetings
     journal: Journal
+    people: People
+    webhooks: Webhooks
+    keyring: KeyRing
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -88,6 +88,17 @@ def _claim(c: sa.Connection, id: str, idempotency: Idempotency, at: datetime) ->
     return str(held.command_id)
 
 
+def earlier(c: sa.Connection, idempotency: Idempotency) -> Command | None:
+    """The command that holds the key already. Raises `KeyReused` when its body was another."""
+    principal, route, key, fingerprint = idempotency
+    held = c.execute(_BY_KEY, {"principal": principal, "route": route, "key": key}).first()
+    if held is None:
+        return None
+    if held.fingerprint != fingerprint:
+        raise KeyReused("This idempotency key was used for another request; send a new one.")
+    return get(c, str(held.command_id), principal)
+
+
 def finish(c: sa.Connection, id: str, state: CommandState, outcome: Outcome, at: datetime) -> None:
     """Record how a command ended; the first ending stays."""
     c.execute(

@@ -10,7 +10,7 @@ from domain.values import Frozen, Instant, Slot
 
 
 class PartyView(Frozen):
-    """One party with its answer to the current revision. `page_url` is its own page."""
+    """One party with its answer to the current revision."""
 
     number: int
     name: str
@@ -20,7 +20,6 @@ class PartyView(Frozen):
     person_id: str | None = None
     partstat: Partstat = Partstat.NEEDS_ACTION
     answered_at: Instant | None = None
-    page_url: str | None = None
 
 
 class MeetingView(Frozen):

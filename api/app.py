@@ -1,0 +1,90 @@
+"""The application: adapters in, routers out. The only module of `api` that knows adapters."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from adapters.db.database import Database
+from adapters.db.keys import SqlKeys
+from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
+from adapters.db.people import SqlPeople
+from adapters.db.webhook_store import SqlWebhooks
+from api import errors, events, health, home, meeting_commands, meetings, monitor, openapi
+from api.bodies import BodyGuard
+from api.headers import HeadAsGet, SecurityHeaders
+from api.ports import Check, Ports
+from settings import Settings
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a process gives to its API.
+
+    `poke` wakes the saga of a stream: it is called after the commit, from the event loop, and
+    must neither block nor raise. `clock` gives aware UTC. `checks` are what `/readyz` asks.
+    """
+
+    settings: Settings
+    database: Database
+    secret: bytes
+    poke: Callable[[str], None]
+    clock: Callable[[], datetime] = utc_now
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The whole HTTP side: API, health, and pages."""
+    return build(ports_from(parts))
+
+
+def ports_from(parts: Parts) -> Ports:
+    """Adapters over the database of `parts`, as the routers want them."""
+    database = parts.database
+    keys = SqlKeys(database)
+    return Ports(
+        settings=parts.settings,
+        secret=parts.secret,
+        keys=keys,
+        keyring=keys,
+        commands=OwnerCommands(database),
+        meetings=OwnerMeetings(database, parts.secret),
+        journal=OwnerJournal(database),
+        people=SqlPeople(database),
+        webhooks=SqlWebhooks(database),
+        poke=parts.poke,
+        clock=parts.clock,
+        checks=parts.checks,
+    )
+
+
+def build(ports: Ports) -> FastAPI:
+    """The application over any ports, fakes included."""
+    app = FastAPI(
+        docs_url=None,  # its scripts come from elsewhere; the document itself is /openapi.json
+        redoc_url=None,
+        redirect_slashes=False,  # the redirect would repeat whatever Host was sent
+        generate_unique_id_function=lambda route: route.name,
+        middleware=_middleware(ports.settings),
+        **openapi.ABOUT,
+    )
+    app.state.ports = ports
+    errors.install(app)
+    for module in (home, meetings, meeting_commands, events, monitor, health):
+        app.include_router(module.router)
+    openapi.install(app)
+    return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    return [
+        Middleware(SecurityHeaders, is_https=settings.base_url.startswith("https://")),
+        Middleware(HeadAsGet),
+        Middleware(BodyGuard),
+    ]
