@@ -10,7 +10,6 @@ from adapters.calendar_mail.writing import clean
 from adapters.calendar_mail.writing.wall_time import SlotWords, instant_words, slot_words
 from adapters.calendar_mail.writing.wording import ANSWERS, Reader, Wording, shown_name, wording
 from domain.meetings.letters import LetterKind
-from domain.meetings.model import Partstat
 from domain.values import Slot
 
 
@@ -119,16 +118,12 @@ def _people(reader: Reader) -> tuple[tuple[str, str], ...]:
 
 
 def _stand(reader: Reader, number: int) -> str:
-    if len(reader.letter.partstats) < number:
-        return ""
-    partstat = reader.letter.partstats[number - 1]
-    if number == reader.letter.party and partstat is Partstat.NEEDS_ACTION:
-        return "have not answered yet"
-    return ANSWERS[partstat]
+    stands = reader.letter.partstats[number - 1 : number]
+    return ANSWERS[stands[0]] if stands else ""
 
 
 def _answer_by(reader: Reader) -> str:
-    instant = reader.letter.answer_by
+    instant = None if reader.letter.kind is LetterKind.NOTICE else reader.letter.answer_by
     return "" if instant is None else instant_words(instant, reader.party.zone)
 
 
@@ -138,17 +133,28 @@ def _has_buttons(reader: Reader) -> bool:
     return reader.letter.kind in requests and reader.owes_an_answer
 
 
-_OFFERS = (("Accept", "accept"), ("Decline", "decline"), ("Propose another time", "propose"))
-_QUESTION = (("Answer the proposal", "proposal"), ("Propose another time", "propose"))
-_SETTLED = (("Your page", ""), ("Propose another time", "propose"))
+_PAGE = ("Your page", "")
+_OFFERS = (
+    ("Accept", "/accept"),
+    ("Decline", "/decline"),
+    ("Propose another time", "/propose"),
+    _PAGE,
+)
+_QUESTION = (
+    ("Agree to the new time", "/agree"),
+    ("Keep the agreed time", "/disagree"),
+    ("Propose another time", "/propose"),
+    _PAGE,
+)
+_SETTLED = (_PAGE, ("Propose another time", "/propose"))
 
 
 def _links(reader: Reader) -> tuple[Link, ...]:
-    """Links into the party's page. A fragment is all that differs: the page shows, people act."""
+    """Links into the party's page, each to one form of it: the page shows, people act."""
     page = reader.party.page_url
     return tuple(
-        Link(label, f"{page}#{place}" if place else page, is_main=index == 0)
-        for index, (label, place) in enumerate(_choices(reader))
+        Link(label, f"{page}{path}", is_main=index == 0)
+        for index, (label, path) in enumerate(_choices(reader))
     )
 
 
@@ -157,5 +163,5 @@ def _choices(reader: Reader) -> tuple[tuple[str, str], ...]:
     if kind in _QUESTIONS:
         return _QUESTION
     if kind is LetterKind.CANCELLATION:
-        return (("Your page", ""),)
+        return (_PAGE,)
     return _OFFERS if wording(reader).ask else _SETTLED

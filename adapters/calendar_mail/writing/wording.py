@@ -72,10 +72,10 @@ def shown_name(party: PartyCard) -> str:
 
 
 ANSWERS = {
-    Partstat.NEEDS_ACTION: "has not answered yet",
+    Partstat.NEEDS_ACTION: "no answer yet",
     Partstat.ACCEPTED: "accepted",
     Partstat.DECLINED: "declined",
-    Partstat.TENTATIVE: "said maybe",
+    Partstat.TENTATIVE: "perhaps",
     Partstat.DELEGATED: "named somebody else",
 }
 
@@ -191,7 +191,7 @@ def _notice(reader: Reader) -> Wording:
     deeds = {
         Partstat.ACCEPTED: "accepted this time",
         Partstat.DECLINED: "declined this time",
-        Partstat.TENTATIVE: "said maybe to this time",
+        Partstat.TENTATIVE: "answered “perhaps” to this time",
     }
     deed = deeds.get(reader.letter.partstat or Partstat.NEEDS_ACTION, "answered")
     if reader.letter.proposed is not None:
