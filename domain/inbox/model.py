@@ -36,13 +36,49 @@ class ProposedSlot(Frozen):
     end: Instant | None = None
 
 
+class Participant(Frozen):
+    """One ATTENDEE line of an event: address as in `AnswerLine`, PARTSTAT in upper case
+    (NEEDS-ACTION when it has none, as RFC 5545 §3.2.12 says), and whom it delegates to or for."""
+
+    address: str
+    partstat: str = "NEEDS-ACTION"
+    comment: str | None = None
+    delegated_to: tuple[str, ...] = ()
+    delegated_from: tuple[str, ...] = ()
+
+
+class Statement(Frozen):
+    """What a calendar object states about one event, as far as a verdict depends on it.
+
+    `method` is in upper case, None when the object has none. `about_event` is False for tasks,
+    journals and free-busy. `proposes` tells that it offers a new time in an explicit shape, even
+    one whose instant could not be told.
+    """
+
+    method: str | None
+    about_event: bool = True
+    organizer: str | None = None
+    participants: tuple[Participant, ...] = ()
+    proposes: bool = False
+
+
+class Delivery(Frozen):
+    """What a delivery report says of one of our mails (RFC 3464 §2.3): `action` in lower case
+    (failed, delayed, delivered, relayed, expanded), `status` like 5.1.1, the address."""
+
+    action: str
+    status: str | None = None
+    recipient: str | None = None
+
+
 class Reading(Frozen):
     """What one mail says, whoever it is for. Plain data only: it crosses the sandbox wall.
 
     `sequence` and `dtstamp` are None when absent. `seen_start` is the start of the revision the
     sender was looking at, when the message shows it (an echoed DTSTART, or Outlook's
     X-MS-OLK-ORIGINALSTART). `sender` is the From address in lower case. `text` is what the
-    person wrote; `problems` names what was damaged, unusual or left out.
+    person wrote; `problems` names what was damaged, unusual or left out. `delivery` is there for a
+    bounce that says what became of the mail: only `failed` means that it will not arrive.
     """
 
     verdict: Verdict
@@ -59,6 +95,7 @@ class Reading(Frozen):
     sender: str | None = None
     message_id: str | None = None
     subject: str | None = None
+    delivery: Delivery | None = None
 
 
 class Envelope(Frozen):

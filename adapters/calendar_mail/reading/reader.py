@@ -1,0 +1,188 @@
+"""From the bytes of one mail to what it says. The entry of this package.
+
+Runs in the sandbox; what it returns is plain data. It knows no meeting: everything is read as
+if mailed to the organizer.
+"""
+
+import re
+
+from adapters.calendar_mail.reading import limits
+from adapters.calendar_mail.reading.addresses import mailboxes
+from adapters.calendar_mail.reading.automatic import delivery_of, is_automatic, is_bounce
+from adapters.calendar_mail.reading.components import calendars_in
+from adapters.calendar_mail.reading.copies import agreed
+from adapters.calendar_mail.reading.headers import Headers, split_headers
+from adapters.calendar_mail.reading.lines import content_lines
+from adapters.calendar_mail.reading.objects import Said, said_by
+from adapters.calendar_mail.reading.parts import Part, leaves
+from adapters.calendar_mail.reading.problems import Problems
+from adapters.calendar_mail.reading.words import text_written
+from adapters.calendar_mail.reading.wrappings import name_wrappings
+from domain.inbox.model import Reading, Verdict
+
+_CALENDAR_BEGINS = re.compile(rb"\s*BEGIN\s*:\s*V", re.IGNORECASE)
+_CALENDAR_TYPES = frozenset(
+    "text/calendar application/ics application/calendar text/x-vcalendar text/vcalendar"
+    " application/x-ics text/ics".split()
+)
+_MAIL_HEADERS = (
+    "from", "to", "subject", "date", "message-id", "received", "return-path", "mime-version",
+    "content-type", "delivered-to", "sender", "reply-to",
+)  # fmt: skip
+_LEADING = re.compile(rb"\A(?:\xef\xbb\xbf|\s)+")
+
+
+def read_mail(raw: bytes) -> Reading:
+    """What `raw`, a mail or a bare calendar object, says. Never raises for any bytes."""
+    problems = Problems()
+    try:
+        return _read(raw, problems)
+    except (Exception, RecursionError, MemoryError) as error:
+        problems.say(f"the reader gave up on it ({type(error).__name__})")
+        return Reading(verdict=Verdict.UNREADABLE, problems=problems.said())
+
+
+def read_calendar(raw: bytes) -> Reading:
+    """What `raw`, a calendar object in a file of its own, says. Never raises for any bytes."""
+    problems = Problems()
+    try:
+        return _calendar_alone(_bounded(raw, problems), problems)
+    except (Exception, RecursionError, MemoryError) as error:
+        problems.say(f"the reader gave up on it ({type(error).__name__})")
+        return Reading(verdict=Verdict.UNREADABLE, problems=problems.said())
+
+
+def _read(raw: bytes, problems: Problems) -> Reading:
+    raw = _bounded(raw, problems)
+    if not raw.strip():
+        return _unreadable("there is nothing in it", problems)
+    if _CALENDAR_BEGINS.match(_LEADING.sub(b"", raw)[:40].replace(b"\0", b"")):
+        return _calendar_alone(raw, problems)
+    headers, body = split_headers(_tidied(raw, problems), problems)
+    if not headers.has(*_MAIL_HEADERS):
+        return _unreadable("this is neither a mail nor a calendar", problems)
+    return _mail(headers, leaves(headers, body, problems), problems)
+
+
+def _bounded(raw: bytes, problems: Problems) -> bytes:
+    if len(raw) > limits.MAIL_BYTES:
+        problems.say(f"longer than {limits.MAIL_BYTES} bytes; the rest was not read")
+    return raw[: limits.MAIL_BYTES]
+
+
+def _tidied(raw: bytes, problems: Problems) -> bytes:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        problems.say("the mail is in UTF-16")
+        raw = raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    if raw.startswith(b"\xef\xbb\xbf"):
+        problems.say("a byte order mark stands before the headers")
+    return _LEADING.sub(b"", raw)
+
+
+def _unreadable(why: str, problems: Problems) -> Reading:
+    problems.say(why)
+    return Reading(verdict=Verdict.UNREADABLE, problems=problems.said())
+
+
+def _calendar_alone(raw: bytes, problems: Problems) -> Reading:
+    statements = _statements(raw, None, None, None, problems)
+    if not statements:
+        return _unreadable("no calendar could be read in it", problems)
+    said = agreed(statements, problems)
+    if said is None:
+        return Reading(verdict=Verdict.NOTE, problems=problems.said())
+    words = text_written([], said.words, problems)
+    return _reading(said, words, problems, Reading(verdict=said.verdict))
+
+
+def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
+    frame = Reading(
+        verdict=Verdict.NOTE,
+        sender=_sender(headers, problems),
+        message_id=headers.text("message-id"),
+        subject=headers.text("subject"),
+        delivery=delivery_of(parts),
+    )
+    text = text_written(parts, (), problems)
+    if is_bounce(headers, parts, text):
+        return _plain(frame, Verdict.BOUNCE, text, problems)
+    said = _what_parts_say(parts, frame.sender, problems)
+    if said is not None:
+        return _reading(said, text_written(parts, said.words, Problems()), problems, frame)
+    name_wrappings(parts, problems)
+    return _plain(frame, _verdict_without_calendar(headers, parts, text), text, problems)
+
+
+def _verdict_without_calendar(headers: Headers, parts: list[Part], text: str) -> Verdict:
+    return Verdict.AUTOMATIC if is_automatic(headers, parts) else Verdict.NOTE
+
+
+def _plain(frame: Reading, verdict: Verdict, text: str, problems: Problems) -> Reading:
+    return frame.model_copy(
+        update={"verdict": verdict, "text": text, "problems": problems.said()}
+    )
+
+
+def _reading(said: Said, text: str, problems: Problems, frame: Reading) -> Reading:
+    return frame.model_copy(
+        update={
+            "verdict": said.verdict,
+            "method": said.method,
+            "uid": said.uid,
+            "recurrence_id": said.recurrence_id,
+            "sequence": said.sequence,
+            "dtstamp": said.dtstamp,
+            "answers": said.answers,
+            "proposal": said.proposal,
+            "seen_start": said.seen_start,
+            "text": text,
+            "problems": problems.said(),
+        }
+    )
+
+
+def _what_parts_say(parts: list[Part], sender: str | None, problems: Problems) -> Said | None:
+    statements: list[Said] = []
+    for part in [part for part in parts if _may_hold_calendar(part)][: limits.CALENDAR_OBJECTS]:
+        data = part.content(problems)
+        if part.content_type in _CALENDAR_TYPES or _CALENDAR_BEGINS.match(data[:200]):
+            label = part.parameter("method")
+            statements += _statements(data, part.charset, label, sender, problems)
+    return agreed(statements, problems)
+
+
+def _may_hold_calendar(part: Part) -> bool:
+    """Content-Type decides, not the file name (RFC 6047 §2.6); yet some send octet-stream."""
+    if part.content_type in _CALENDAR_TYPES or part.filename.endswith((".ics", ".ical", ".vcs")):
+        return True
+    return part.content_type == "text/plain" and b"VCALENDAR" in part.body[:4096].upper()
+
+
+def _statements(
+    data: bytes, charset: str | None, label: str | None, sender: str | None, problems: Problems
+) -> list[Said]:
+    if len(data) > limits.CALENDAR_BYTES:
+        problems.say(f"a calendar longer than {limits.CALENDAR_BYTES} bytes; the rest was not read")
+    lines = content_lines(data[: limits.CALENDAR_BYTES], charset, problems)
+    found = calendars_in(lines, problems)
+    if not found:
+        problems.say("a calendar part holds no calendar")
+    if len(found) > 1:
+        problems.say(f"{len(found)} calendars in one part")
+    return [
+        said
+        for calendar in found[: limits.CALENDAR_OBJECTS]
+        for said in said_by(calendar, label, sender, problems)
+    ]
+
+
+def _sender(headers: Headers, problems: Problems) -> str | None:
+    """The From address; None unless there is exactly one, since a second one is how a reader
+    is made to believe the wrong one (mail-safety section 4)."""
+    boxes = [box for value in headers.all("from") for box in mailboxes(value)]
+    if len(set(boxes)) == 1:
+        return boxes[0]
+    problems.say("From names more than one address" if boxes else "From names no address")
+    return None
