@@ -64,9 +64,14 @@ def enqueue(c: sa.Connection, owner: str, draft: Draft, at: datetime) -> int:
     return int(present)
 
 
-# States are spelled out, not bound: a partial index serves only what it can be seen to imply.
-_IS_DUE = sa.text("state IN ('queued', 'retry')")
-_IS_HELD = sa.text("state IN ('claimed', 'sending')")
+def _is(*states: MessageState) -> sa.TextClause:
+    """A condition with the states spelled out, not bound: a partial index serves only what it
+    can be seen to imply, and lists of bound values cannot be written many at a time."""
+    return sa.text(f"state IN ({', '.join(repr(state.value) for state in states)})")
+
+
+_IS_DUE = _is(MessageState.QUEUED, MessageState.RETRY)
+_IS_HELD = _is(MessageState.CLAIMED, MessageState.SENDING)
 
 _due = (
     sa.select(outbox.c.id)
@@ -106,14 +111,14 @@ _IS_ONE_OF = (
 )
 _MARK = (
     sa.update(outbox)
-    .where(*_IS_ONE_OF, outbox.c.state.in_([s.value for s in origins(MessageState.SENDING)]))
+    .where(*_IS_ONE_OF, _is(*origins(MessageState.SENDING)))
     .where(outbox.c.lease_until > sa.bindparam("now"))
     .values(state=MessageState.SENDING.value, lease_until=sa.bindparam("until"))
     .returning(outbox.c.id, outbox.c.token)
 )
 _GIVE_BACK = (
     sa.update(outbox)
-    .where(*_IS_ONE_OF, outbox.c.state == MessageState.CLAIMED.value)
+    .where(*_IS_ONE_OF, _is(MessageState.CLAIMED))
     .values(state=MessageState.QUEUED.value, attempts=outbox.c.attempts - 1, lease_until=sa.null())
 )
 
@@ -147,7 +152,7 @@ def _finishing(state: MessageState) -> sa.Update:
     return (
         sa.update(outbox)
         .where(outbox.c.id == sa.bindparam("row"), outbox.c.token == sa.bindparam("claim"))
-        .where(outbox.c.state.in_([origin.value for origin in origins(state)]))
+        .where(_is(*origins(state)))
         .values(
             state=state.value,
             next_at=sa.func.coalesce(

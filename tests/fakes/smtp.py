@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from domain.outbox.model import Phase, Report
@@ -161,7 +161,7 @@ class FakeMailer:
 
     replies: list[Report] = field(default_factory=list)
     sent: list[tuple[str, bytes]] = field(default_factory=list)
-    before_mark: Callable[[], None] = lambda: None
+    before_mark: Callable[[], Awaitable[None]] | None = None
     closed: bool = False
 
     async def send(
@@ -169,12 +169,13 @@ class FakeMailer:
         mail_from: str,
         recipient: str,
         raw: bytes,
-        mark_sending: Callable[[], "asyncio.Future[bool]"],
+        mark_sending: Callable[[], Awaitable[bool]],
     ) -> Report:
         report = self.replies.pop(0) if self.replies else Report(phase=Phase.DONE, code=250)
         if report.phase not in (Phase.DOT, Phase.DONE):
             return report
-        self.before_mark()
+        if self.before_mark is not None:
+            await self.before_mark()
         if not await mark_sending():
             return Report(phase=Phase.BODY, reply="the claim was lost")
         self.sent.append((recipient, raw))
