@@ -1,7 +1,6 @@
 """The parts of one process: started together, stopped in order, and gone when one of them dies."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ Stop = Callable[[], Awaitable[None]]
 @dataclass
 class _Part:
     name: str
-    task: asyncio.Task[Any]
+    task: asyncio.Task[Any] | None
     stop: Stop | None
     within: float
 
@@ -44,17 +43,20 @@ class Crew:
         task = asyncio.create_task(work, name=name)
         self._parts.append(_Part(name, task, stop, within))
 
+    def keep(self, name: str, stop: Stop, *, within: float = 25.0) -> None:
+        """Something that runs by itself and has to be stopped or closed in its turn."""
+        self._parts.append(_Part(name, None, stop, within))
+
     async def until(self, stop: asyncio.Event) -> None:
         """Wait for `stop`. Raises `PartDied` when a part ends first."""
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait(
-            [stopped, *(part.task for part in self._parts)], return_when=asyncio.FIRST_COMPLETED
-        )
+        tasks = {part.task: part.name for part in self._parts if part.task}
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        for part in self._parts:
-            if part.task.done() and not stop.is_set():
-                failure = None if part.task.cancelled() else part.task.exception()
-                raise PartDied(f"{part.name} ended: {failure!r}") from failure
+        for task, name in tasks.items():
+            if task.done() and not stop.is_set():
+                failure = None if task.cancelled() else task.exception()
+                raise PartDied(f"{name} ended: {failure!r}") from failure
 
     async def stop(self) -> None:
         """Stop every part, the one added last first."""
@@ -66,16 +68,22 @@ class Crew:
 async def _stop(part: _Part) -> None:
     try:
         async with asyncio.timeout(part.within):
-            if part.stop and not part.task.done():
-                await part.stop()
-                await asyncio.shield(asyncio.gather(part.task, return_exceptions=True))
+            await _stop_gently(part)
     except TimeoutError:
         log.warning("%s did not stop in %g seconds", part.name, part.within)
     except Exception:  # one part's trouble must not keep the others from stopping
         log.exception("%s failed while stopping", part.name)
-    part.task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await part.task
+    if part.task:
+        part.task.cancel()
+        await asyncio.gather(part.task, return_exceptions=True)
+
+
+async def _stop_gently(part: _Part) -> None:
+    if part.stop is None or (part.task and part.task.done()):
+        return
+    await part.stop()
+    if part.task:
+        await asyncio.wait([part.task])
 
 
 def stop_on_signals() -> asyncio.Event:

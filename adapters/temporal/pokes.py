@@ -14,7 +14,7 @@ class SqlPokes:
         self._database = database
 
     async def due(self, not_poked_since: datetime, limit: int) -> list[str]:
-        """Streams with untaken inputs whose saga was never poked, or not since that instant."""
+        """Streams with untaken inputs whose saga was never poked, or not since then."""
         return await self._database.read(
             lambda c: inputs.untaken_streams(c, not_poked_since, limit)
         )

@@ -1,0 +1,52 @@
+"""Whether the database can be written to, and has the schema this version works with."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from adapters.db.database import Database
+from adapters.db.guard import DatabaseInUse
+from adapters.db.opening import SchemaOutdated, open_database
+from adapters.doctor.finding import Finding, fault, fine, skipped
+from domain.errors import ParleyError
+
+_MIGRATE = "Run `parley migrate`; it changes all or nothing. Back up first."
+
+
+async def check_database(url: str) -> list[Finding]:
+    """Opens the database as a process of its own would. A SQLite file that a running Parley
+    has is not touched: its own readiness says how it is."""
+    if _is_missing_file(url):
+        return [fault("database", "There is none yet.", "Start Parley once: `parley up`.")]
+    try:
+        database = open_database(url)
+    except DatabaseInUse as busy:
+        return [
+            fine("database", f"Served by process {busy.pid}."),
+            skipped("migrations", "The process that has the database checked them at its start."),
+        ]
+    except SchemaOutdated as old:
+        return [fine("database", "Answers."), fault("migrations", str(old), _MIGRATE)]
+    except ParleyError as refusal:
+        advice = "Check PARLEY_DATABASE_URL, that the server runs, and the rights of this user."
+        return [fault("database", str(refusal), advice)]
+    try:
+        return [await _writes(database), fine("migrations", "The schema is up to date.")]
+    finally:
+        await database.close()
+
+
+def _is_missing_file(url: str) -> bool:
+    """Whether `url` names a SQLite file that does not exist; looking must not create it."""
+    target = sa.make_url(url)
+    return target.get_backend_name() == "sqlite" and not Path(target.database or "").exists()
+
+
+async def _writes(database: Database) -> Finding:
+    """A write that changes nothing still needs the disk and the rights."""
+    statement = sa.text("UPDATE installation SET transaction_offset = transaction_offset")
+    try:
+        await database.write(lambda c: c.execute(statement).rowcount)
+    except (sa.exc.DBAPIError, ParleyError) as refusal:
+        return fault("database", f"Cannot be written to: {refusal}", "Check space and rights.")
+    return fine("database", f"Takes writes ({database.dialect}).")

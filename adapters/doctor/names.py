@@ -1,0 +1,87 @@
+"""The mail domain as the world sees it: MX, SPF, DKIM and DMARC records."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
+
+from adapters.doctor.finding import Finding, fault, fine, skipped, warning
+
+Lookup = Callable[[str, str], Awaitable[list[str]]]
+"""The records of a name and type, as text; none when there are none. Raises `NoAnswer`."""
+
+_LIFETIME = 3.0  # seconds for one question, over all servers
+_LOCAL_ENDINGS = (".localhost", ".local", ".test", ".invalid", ".example", ".internal")
+
+
+class NoAnswer(Exception):
+    """No resolver answered in time."""
+
+
+async def resolve(name: str, kind: str) -> list[str]:
+    """Asks the resolvers this machine is configured with."""
+    try:
+        answer = await dns.asyncresolver.Resolver().resolve(name, kind, lifetime=_LIFETIME)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except (dns.exception.DNSException, OSError) as silence:
+        raise NoAnswer(str(silence)) from silence
+    return [_text(record) for record in answer]
+
+
+def _text(record: object) -> str:
+    strings: Sequence[bytes] | None = getattr(record, "strings", None)
+    return b"".join(strings).decode(errors="replace") if strings else str(record)
+
+
+async def check_names(domain: str, selector: str, lookup: Lookup = resolve) -> list[Finding]:
+    """What the domain of our token addresses publishes. `selector` is that of the DKIM key."""
+    if "." not in domain or domain.endswith(_LOCAL_ENDINGS):
+        return [skipped("mail domain", f"{domain} exists on this machine only.")]
+    checks = (_mx, _spf, _dmarc)
+    found = await asyncio.gather(*(_or_silence(check(domain, lookup)) for check in checks))
+    return [*found, await _or_silence(_dkim(domain, selector, lookup))]
+
+
+async def _or_silence(check: Awaitable[Finding]) -> Finding:
+    try:
+        return await check
+    except NoAnswer as silence:
+        return skipped("mail domain", f"No resolver answered: {silence}")
+
+
+async def _mx(domain: str, lookup: Lookup) -> Finding:
+    records = await lookup(domain, "MX")
+    if not records:
+        advice = f"Publish an MX record for {domain} that names the host of `parley intake`."
+        return fault("MX", f"{domain} takes no mail, so no answer can arrive.", advice)
+    return fine("MX", ", ".join(sorted(records)))
+
+
+async def _spf(domain: str, lookup: Lookup) -> Finding:
+    records = [text for text in await lookup(domain, "TXT") if text.lower().startswith("v=spf1")]
+    if len(records) == 1:
+        return fine("SPF", records[0])
+    if records:
+        advice = "Keep exactly one; receivers ignore all when there are several (RFC 7208 §3.2)."
+        return fault("SPF", f"{len(records)} records.", advice)
+    advice = f'Publish TXT "v=spf1 include:<your relay> -all" for {domain}.'
+    return warning("SPF", "No record: large receivers refuse or hide such mail.", advice)
+
+
+async def _dkim(domain: str, selector: str, lookup: Lookup) -> Finding:
+    name = f"{selector}._domainkey.{domain}"
+    if any("p=" in text for text in await lookup(name, "TXT")):
+        return fine("DKIM", f"{name} has a key.")
+    advice = "Publish the key your relay signs with, or name its selector: --dkim-selector NAME."
+    return warning("DKIM", f"No key at {name}.", advice)
+
+
+async def _dmarc(domain: str, lookup: Lookup) -> Finding:
+    records = await lookup(f"_dmarc.{domain}", "TXT")
+    if any(text.lower().startswith("v=dmarc1") for text in records):
+        return fine("DMARC", records[0])
+    advice = f'Publish TXT "v=DMARC1; p=none; rua=mailto:…" for _dmarc.{domain}.'
+    return warning("DMARC", "No record.", advice)
