@@ -4,13 +4,22 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from api.addresses import Mailbox
 from api.examples import MEETING_REQUEST_EXAMPLE, RESCHEDULE_EXAMPLE
 from domain.errors import BadInput
 from domain.meetings.model import Terms
-from domain.meetings.requests import check_answer_time, reminders_within
+from domain.meetings.requests import LONGEST_ANSWER, check_answer_time, reminders_within
 from domain.values import Instant, Line, Prose, Slot, ZoneName
 
 _DURATION = re.compile(
@@ -164,15 +173,22 @@ class MeetingBody(_Body):
         default=6, ge=0, le=50, strict=True, description="How many proposals to carry."
     )
 
-    @model_validator(mode="after")
-    def _reminders_fit(self) -> Self:
-        for after in self.remind_after or ():
-            if not timedelta(minutes=1) <= after < self.answer_for:
-                raise ValueError("`remind_after` must lie between 1 minute and `answer_for`.")
-        before = self.remind_before
-        if before is not None and not timedelta(minutes=5) <= before <= timedelta(days=14):
-            raise ValueError("`remind_before` must lie between 5 minutes and 14 days.")
-        return self
+    @field_validator("remind_after")
+    @classmethod
+    def _before_answers_are_due(
+        cls, value: list[timedelta] | None, info: ValidationInfo
+    ) -> list[timedelta] | None:
+        answer_for = info.data.get("answer_for", LONGEST_ANSWER)
+        if any(not timedelta(minutes=1) <= after < answer_for for after in value or ()):
+            raise ValueError("Each must lie between 1 minute and `answer_for`.")
+        return value
+
+    @field_validator("remind_before")
+    @classmethod
+    def _soon_before(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and not timedelta(minutes=5) <= value <= timedelta(days=14):
+            raise ValueError("Remind between 5 minutes and 14 days before the meeting, or never.")
+        return value
 
     def terms(self) -> Terms:
         """What the saga needs to know; reminders in order, each once."""
