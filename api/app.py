@@ -12,11 +12,35 @@ from adapters.db.keys import SqlKeys
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
 from adapters.db.people import SqlPeople
 from adapters.db.webhook_store import SqlWebhooks
-from api import errors, events, health, home, meeting_commands, meetings, monitor, openapi
+from api import (
+    errors,
+    events,
+    health,
+    home,
+    keys,
+    meeting_commands,
+    meetings,
+    monitor,
+    openapi,
+    people,
+    webhooks,
+)
 from api.bodies import BodyGuard
 from api.headers import HeadAsGet, SecurityHeaders
 from api.ports import Check, Ports
 from settings import Settings
+
+_ROUTERS = (
+    home,
+    meetings,
+    meeting_commands,
+    events,
+    monitor,
+    people,
+    webhooks,
+    keys,
+    health,
+)
 
 
 def utc_now() -> datetime:
@@ -47,12 +71,12 @@ def create_app(parts: Parts) -> FastAPI:
 def ports_from(parts: Parts) -> Ports:
     """Adapters over the database of `parts`, as the routers want them."""
     database = parts.database
-    keys = SqlKeys(database)
+    api_keys = SqlKeys(database)
     return Ports(
         settings=parts.settings,
         secret=parts.secret,
-        keys=keys,
-        keyring=keys,
+        keys=api_keys,
+        keyring=api_keys,
         commands=OwnerCommands(database),
         meetings=OwnerMeetings(database, parts.secret),
         journal=OwnerJournal(database),
@@ -76,7 +100,7 @@ def build(ports: Ports) -> FastAPI:
     )
     app.state.ports = ports
     errors.install(app)
-    for module in (home, meetings, meeting_commands, events, monitor, health):
+    for module in _ROUTERS:
         app.include_router(module.router)
     openapi.install(app)
     return app

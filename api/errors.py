@@ -98,6 +98,11 @@ KINDS: dict[str, Kind] = {
     "stream-moved": Kind(
         409, "Somebody else was first", "Read the resource again and decide anew.", 1
     ),
+    "address-taken": Kind(
+        409,
+        "Somebody has this address",
+        "Every address stands in your book once; `GET /people?address=` says whose it is.",
+    ),
     "idempotency-key-in-flight": Kind(
         409,
         "The first request is still being decided",
@@ -119,6 +124,11 @@ KINDS: dict[str, Kind] = {
         422, "Unknown time zone", "Zones are names of the IANA database, such as Europe/Lisbon."
     ),
     "bad-address": Kind(422, "Bad mail address", "One bare address is needed: name@example.org."),
+    "bad-target": Kind(
+        422,
+        "Webhooks cannot be sent there",
+        "A webhook needs an https URL on a public host, on port 443 or 8443.",
+    ),
     "bad-times": Kind(
         422, "Bad times", "A slot ends before it starts, lies in the past, or is too long."
     ),

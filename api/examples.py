@@ -71,3 +71,72 @@ EVENT_EXAMPLE: dict[str, Any] = {
         "sequence": 0,
     },
 }
+
+PERSON_REQUEST_EXAMPLE: dict[str, Any] = {
+    "name": "Ada Moreira",
+    "address": "ada@example.org",
+    "zone": "Europe/Lisbon",
+}
+
+PERSON_EXAMPLE: dict[str, Any] = {
+    "id": "5b1f0c9e7d2a4463",
+    **PERSON_REQUEST_EXAMPLE,
+    "version": 1,
+    "created_at": "2027-02-20T10:00:00Z",
+    "updated_at": "2027-02-20T10:00:00Z",
+    "_links": {
+        "self": {"href": "/people/5b1f0c9e7d2a4463"},
+        "parley:rename": {"href": "/people/5b1f0c9e7d2a4463/rename"},
+    },
+}
+
+WEBHOOK_REQUEST_EXAMPLE: dict[str, Any] = {
+    "url": "https://hooks.example.org/parley",
+    "events": ["MeetingConfirmed", "MeetingEnded"],
+}
+
+WEBHOOK_EXAMPLE: dict[str, Any] = {
+    "id": "c41d8e02f6b95a37",
+    **WEBHOOK_REQUEST_EXAMPLE,
+    "state": "active",
+    "disabled_because": None,
+    "failing_since": None,
+    "created_at": "2027-02-20T10:00:00Z",
+    "_links": {
+        "self": {"href": "/webhooks/c41d8e02f6b95a37"},
+        "parley:deliveries": {"href": "/webhooks/c41d8e02f6b95a37/deliveries"},
+        "parley:test": {"href": "/webhooks/c41d8e02f6b95a37/test"},
+    },
+}
+
+DELIVERY_EXAMPLE: dict[str, Any] = {
+    "id": "msg_0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21",
+    "type": "MeetingConfirmed",
+    "event": "4711",
+    "state": "pending",
+    "attempts": 1,
+    "next_at": "2027-02-21T08:35:00Z",
+    "last_status": 503,
+    "last_error": "status 503",
+    "created_at": "2027-02-21T08:30:00Z",
+    "delivered_at": None,
+    "_links": {
+        "self": {"href": "/deliveries/msg_0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21"},
+        "up": {"href": "/webhooks/c41d8e02f6b95a37"},
+    },
+}
+
+KEY_REQUEST_EXAMPLE: dict[str, Any] = {
+    "name": "booking site",
+    "scopes": ["meetings:read", "meetings:write"],
+}
+
+KEY_EXAMPLE: dict[str, Any] = {
+    "id": "ynqxegtfznyq2",
+    **KEY_REQUEST_EXAMPLE,
+    "created_at": "2027-02-20T10:00:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": "2027-02-21T08:30:00Z",
+    "_links": {"self": {"href": "/keys/ynqxegtfznyq2"}},
+}

@@ -16,16 +16,25 @@ router = APIRouter(tags=["entrance"])
 
 RELATIONS = {
     "cancel": "POST an empty object here to call the meeting off.",
+    "correct-address": "POST the address a person is reached at now.",
+    "deliveries": "What was sent to a webhook, and how it went.",
+    "enable": "POST here to deliver to a disabled webhook again.",
     "events": "What happened, in order, as CloudEvents.",
     "find": "A template of the list with its filters.",
     "keys": "API keys of this owner.",
     "mail": "Mails that came in for a meeting, with their verdicts.",
     "meetings": "The meetings of this owner.",
     "messages": "Mails a meeting sent, with what is known of each.",
+    "move": "POST the time zone a person lives in now.",
     "people": "The people this owner writes to again and again.",
     "person": "The entry of the owner's book a party came from.",
+    "rename": "POST the name a person has now.",
     "reschedule": "POST other slots here to move the meeting.",
+    "retry": "POST here to send a delivery again.",
+    "revoke": "DELETE this to make a key open nothing from now on.",
+    "rotate-secret": "POST here to sign with a new secret.",
     "stream": "The same events as they happen, as Server-Sent Events.",
+    "test": "POST here to send a test delivery.",
     "webhooks": "Endpoints that events are delivered to.",
 }
 """Meanings of the `parley:` relations, served at `/rels/…`."""

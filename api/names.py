@@ -25,5 +25,25 @@ async def _command(command_id: str) -> str:
     return _name(command_id, "command")
 
 
+async def _person(person_id: str) -> str:
+    return _name(person_id, "person")
+
+
+async def _webhook(webhook_id: str) -> str:
+    return _name(webhook_id, "webhook")
+
+
+async def _delivery(delivery_id: str) -> str:
+    return _name(delivery_id, "delivery")
+
+
+async def _key(key_id: str) -> str:
+    return _name(key_id, "key")
+
+
 MeetingId = Annotated[str, Depends(_meeting)]
 CommandId = Annotated[str, Depends(_command)]
+PersonId = Annotated[str, Depends(_person)]
+WebhookId = Annotated[str, Depends(_webhook)]
+DeliveryId = Annotated[str, Depends(_delivery)]
+KeyId = Annotated[str, Depends(_key)]

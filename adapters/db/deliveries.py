@@ -16,10 +16,11 @@ from adapters.db.bell import ring_after_commit
 from adapters.db.endpoints import record_disabled
 from adapters.db.schema import deliveries, webhooks
 from adapters.db.webhooks import get as get_endpoint
-from domain.errors import NotFound, Refused
+from domain.errors import NotFound
 from domain.webhooks.model import Delivery, DeliveryState, EndpointState
 from domain.webhooks.rules import Answer, Settlement, is_success, settle
 from domain.webhooks.secrets import live_secrets
+from domain.webhooks.transitions import need_retry
 
 _DUE = (
     sa.select(
@@ -139,7 +140,12 @@ def claim(
 
 def _take(c: sa.Connection, row: sa.Row[Any], now: datetime, until: datetime) -> Claim:
     c.execute(_CLAIM, {"delivery": row.id, "until": until})
-    held = {"attempts": row.attempts + 1, "token": row.token + 1, "next_at": until}
+    held = {
+        "attempts": row.attempts + 1,
+        "token": row.token + 1,
+        "next_at": until,
+        "lease_until": until,
+    }
     secrets = live_secrets(row.secret, row.previous_secret, row.previous_secret_until, now)
     return Claim(_delivery(row).model_copy(update=held), row.owner, row.url, secrets)
 
@@ -214,14 +220,15 @@ def retry(c: sa.Connection, owner: str, delivery_id: str, at: datetime) -> Deliv
     Raises `NotFound`, and `Refused` when its endpoint is disabled or an attempt is under way.
     """
     present = get(c, owner, delivery_id)
-    if get_endpoint(c, owner, present.endpoint_id).state is EndpointState.DISABLED:
-        raise Refused("The webhook is disabled; enable it first.")
-    lease = sa.select(deliveries.c.lease_until).where(deliveries.c.id == delivery_id)
-    leased_until = c.execute(lease).scalar()
-    if leased_until is not None and leased_until > at:
-        raise Refused("An attempt is under way; look again in a minute.")
-    values = {"state": DeliveryState.PENDING, "attempts": 0, "next_at": at}
-    again = {**values, "token": present.token + 1, "delivered_at": None}
+    need_retry(present, get_endpoint(c, owner, present.endpoint_id), at)
+    again = {
+        "state": DeliveryState.PENDING,
+        "attempts": 0,
+        "next_at": at,
+        "lease_until": None,
+        "delivered_at": None,
+        "token": present.token + 1,
+    }
     c.execute(sa.update(deliveries).where(deliveries.c.id == delivery_id).values(again))
     ring_after_commit(c, "deliveries")
     return present.model_copy(update=again)

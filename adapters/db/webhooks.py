@@ -17,6 +17,7 @@ from domain.errors import NotFound, Refused
 from domain.webhooks.model import DeliveryState, Endpoint, EndpointState
 from domain.webhooks.rules import PING, matches
 from domain.webhooks.secrets import ROTATION
+from domain.webhooks.transitions import need_active
 
 MOST_ENDPOINTS = 50
 """Endpoints of one owner: each multiplies every event."""
@@ -121,8 +122,7 @@ def rotate_secret(
 
 def ping(c: sa.Connection, owner: str, endpoint_id: str, at: datetime) -> str:
     """Make a test delivery and give its id. Raises `NotFound`, `Refused` when disabled."""
-    if get(c, owner, endpoint_id).state is EndpointState.DISABLED:
-        raise Refused("This webhook is disabled; enable it first.")
+    need_active(get(c, owner, endpoint_id))
     lowest = sa.select(sa.func.min(deliveries.c.position)).where(
         deliveries.c.webhook_id == endpoint_id
     )

@@ -4,18 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain.values import Address, Frozen, Line, ZoneName
+from domain.values import Frozen, Line
 
-Name = Annotated[Line, Field(min_length=1, max_length=200)]
-Mailbox = Annotated[Address, Field(max_length=320)]
+LONGEST_NAME = 200
 
-
-class PersonOrder(Frozen):
-    """A person to add to the book."""
-
-    name: Name
-    address: Mailbox
-    zone: ZoneName
+Name = Annotated[Line, Field(min_length=1, max_length=LONGEST_NAME)]
+"""A person's name: one clean line, not empty."""
 
 
 class PeopleFilter(Frozen):
@@ -26,4 +20,4 @@ class PeopleFilter(Frozen):
     address: str | None = None
     name: str | None = None
     after: str | None = None
-    limit: int = Field(default=50, ge=1, le=200)
+    limit: int = Field(default=50, ge=1, le=201)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from domain.errors import Refused, StreamMoved
+from domain.errors import Refused
 from domain.journal import NewEvent
-from domain.people.events import PersonEvent, changed, stream_of
+from domain.people.events import PersonEvent, changed
 from domain.people.model import Person
 
 
@@ -66,12 +66,6 @@ def correct_address(person: Person, address: str, now: datetime) -> Change:
 def move(person: Person, zone: str, now: datetime) -> Change:
     """The person lives in another time zone."""
     return _edit(person, PersonEvent.MOVED, "zone", zone, now)
-
-
-def expect_version(person: Person, expected: int | None) -> None:
-    """Refuses an edit meant for another version. Raises `StreamMoved`."""
-    if expected is not None and expected != person.version:
-        raise StreamMoved(stream_of(person.id), expected, person.version)
 
 
 def _edit(person: Person, type: PersonEvent, field: str, value: str, now: datetime) -> Change:

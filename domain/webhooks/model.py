@@ -52,8 +52,9 @@ class Delivery(Frozen):
     state: DeliveryState
     attempts: int
     next_at: Instant
+    created_at: Instant
+    lease_until: Instant | None = None
     last_status: int | None = None
     last_error: str | None = None
-    created_at: Instant | None = None
     delivered_at: Instant | None = None
     token: int = 0
