@@ -14,12 +14,13 @@ from starlette.responses import Response
 from api.pages.guard import check_same_site, read_form
 from api.pages.nonce import Nonce, Nonces
 from api.pages.party_view import Asked, asked_by, page_context
-from api.pages.picker import TwiceThatDay, picked_from, slot_of
-from api.pages.ports import PageParts, PartyPage, Saying
+from api.pages.picker import PickerFault, picked_from, slot_of
+from api.pages.ports import PageParts
 from api.pages.rendering import Pages, see_other
 from domain.errors import BadInput, NotAllowed, ParleyError
 from domain.meetings.choices import Seen, check_proposal, input_of, proposal_of, seen_by
 from domain.meetings.messages import MeetingInput
+from domain.meetings.pages import PartyPage, Saying
 from domain.meetings.rules import fold
 from domain.meetings.transitions import Deed
 from domain.values import as_prose, scrubbed
@@ -152,7 +153,7 @@ class ParticipantPages:
         fault: BadInput,
     ) -> Response:
         """The form as it was filled in, with what is wrong with it."""
-        picked = fault.picked if isinstance(fault, TwiceThatDay) else picked_from(fields)
+        picked = fault.picked if isinstance(fault, PickerFault) else picked_from(fields)
         asked = Asked(
             only=deed,
             picked=picked if deed is Deed.PROPOSE else None,

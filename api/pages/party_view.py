@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from api.pages.picker import Picked, picked_for
-from api.pages.ports import Click, Context, PartyPage
+from api.pages.ports import Context
 from domain.meetings.civil import (
     clock_words,
     day_words,
@@ -15,6 +15,7 @@ from domain.meetings.civil import (
 )
 from domain.meetings.messages import Answer, Cancellation, Effect, MeetingInput, ProposalAnswer
 from domain.meetings.model import MeetingState, Partstat
+from domain.meetings.pages import Click, PartyPage
 from domain.meetings.standing import asked_of, headline, outcome, partstat_words, what_next
 from domain.meetings.transitions import Deed, possible, standing_of
 from domain.meetings.words import sentence

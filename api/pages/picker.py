@@ -4,7 +4,7 @@ A time that the clocks skip or repeat is never guessed: the person is asked agai
 that says why, and for a repeated time with the two instants to choose from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from domain.errors import BadTimes
@@ -31,19 +31,26 @@ class Picked(Frozen):
     occurrence: str = ""
     occurrences: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.date and not self.time
 
-class TwiceThatDay(BadTimes):
-    """The clock shows this time twice; `picked` asks which one is meant."""
 
-    def __init__(self, message: str, picked: Picked) -> None:
-        super().__init__(message, field="occurrence")
+class PickerFault(BadTimes):
+    """A picker that has to be filled in again, as `picked`; `row` counts from 0."""
+
+    def __init__(self, message: str, field: str, picked: Picked, row: int = 0) -> None:
+        super().__init__(message, field=field)
         self.picked = picked
+        self.row = row
 
 
-def picked_from(fields: Mapping[str, str]) -> Picked:
-    """The picker's fields of a posted form, cut to a sane length."""
+def picked_from(fields: Mapping[str, str], row: int = 0) -> Picked:
+    """The picker's fields of a posted form, cut to a sane length; rows past the first have
+    their number in the field's name."""
+    suffix = str(row) if row else ""
     names = ("date", "time", "minutes", "occurrence")
-    return Picked(**{name: fields.get(name, "").strip()[:20] for name in names})
+    return Picked(**{name: fields.get(name + suffix, "").strip()[:20] for name in names})
 
 
 def picked_for(slot: Slot, zone: str) -> Picked:
@@ -53,15 +60,31 @@ def picked_for(slot: Slot, zone: str) -> Picked:
     return Picked(date=local.date().isoformat(), time=f"{local:%H:%M}", minutes=str(minutes))
 
 
-def slot_of(picked: Picked, zone: str) -> Slot:
+def slot_of(picked: Picked, zone: str, row: int = 0) -> Slot:
     """The slot that `picked` means in `zone`.
 
-    Raises `BadTimes` with the field to look at, and `TwiceThatDay` to ask which of two.
+    Raises `PickerFault` with the field to look at; for a repeated time its `picked` asks which
+    one is meant.
     """
-    local = datetime.combine(_date(picked.date), _time(picked.time))
-    length = _length(picked.minutes)
-    start = _instant(local, zone, picked)
-    return Slot(start=start, end=start + length)
+    try:
+        length = _length(picked.minutes)
+        start = _instant(datetime.combine(_date(picked.date), _time(picked.time)), zone, picked)
+        return Slot(start=start, end=start + length)
+    except PickerFault as fault:
+        raise PickerFault(str(fault), fault.field or "", fault.picked, row) from None
+    except BadTimes as fault:
+        raise PickerFault(str(fault), fault.field or "date", picked, row) from None
+
+
+def slots_of(rows: Sequence[Picked], zone: str) -> tuple[Slot, ...]:
+    """The slots of several pickers in order; empty ones are left out.
+
+    Raises `PickerFault`, also when all are empty.
+    """
+    filled = [(row, picked) for row, picked in enumerate(rows) if not picked.is_empty]
+    if not filled:
+        raise PickerFault("Offer at least one time.", "date", Picked())
+    return tuple(slot_of(picked, zone, row) for row, picked in filled)
 
 
 def _date(text: str) -> date:
@@ -96,7 +119,7 @@ def _instant(local: datetime, zone: str, picked: Picked) -> datetime:
         return found[0]
     if picked.occurrence in ("1", "2"):
         return found[int(picked.occurrence) - 1]
-    raise TwiceThatDay(_repeated(found, zone), _asking(picked, found, zone))
+    raise PickerFault(_repeated(found, zone), "occurrence", _asking(picked, found, zone))
 
 
 def _skipped(local: datetime, zone: str) -> str:

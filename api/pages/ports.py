@@ -7,59 +7,10 @@ from typing import Any, Protocol
 
 from api.ports import Ports
 from domain.access import Principal
-from domain.journal import JournalEvent
-from domain.meetings.card import MeetingCard
-from domain.meetings.messages import Effect, MeetingInput
+from domain.meetings.pages import Noted, PartyPage, Saying
+from domain.meetings.views import TimelineEvent
 from domain.outbox.caught import Addressee, CaughtMail, OpenedMail
-from domain.values import Frozen, Instant
-
-
-class Click(Frozen):
-    """Something a party did on its page. `effect`, `code` and `detail` are None until the saga
-    has recorded what came of it. `body` is the input, `comment` what the party wrote with it."""
-
-    id: int
-    received_at: Instant
-    body: MeetingInput
-    comment: str | None = None
-    effect: Effect | None = None
-    code: str = ""
-    detail: str = ""
-
-
-class PartyPage(Frozen):
-    """All that a party's page is made of: its meeting from first fact to last, on one snapshot.
-
-    `clicks` are the party's own, newest first, 20 at most. `words` are what this party wrote,
-    by input id; the words of others are not here.
-    """
-
-    stream: str
-    party: int
-    card: MeetingCard
-    events: tuple[JournalEvent, ...]
-    clicks: tuple[Click, ...] = ()
-    words: Mapping[int, str] = {}
-
-
-class Saying(Frozen):
-    """A click on its way to the saga. `key` makes it one input however often it is sent."""
-
-    stream: str
-    party: int
-    key: str
-    body: MeetingInput
-    comment: str
-    at: Instant
-
-
-class Noted(Frozen):
-    """A click as it was accepted: its input's id, whether it is new, and, when it is not,
-    whether the first one said the same."""
-
-    id: int
-    is_new: bool
-    is_same: bool
+from domain.values import Slot
 
 
 class PartyPages(Protocol):
@@ -71,6 +22,15 @@ class PartyPages(Protocol):
 
     async def note(self, saying: Saying) -> Noted:
         """Accept a click as an input, durably."""
+        ...
+
+    async def timeline(self, owner: str, meeting_id: str) -> Sequence[TimelineEvent]:
+        """A meeting from its first event to its last, with what people wrote. Raises
+        `NotFound`, also for another owner's."""
+        ...
+
+    async def zone_of(self, address: str) -> str | None:
+        """The zone of the party with this address that was invited last; None for nobody's."""
         ...
 
 
@@ -99,20 +59,26 @@ class Mailbox(Protocol):
 
 
 class Attendees(Protocol):
-    """Answers invitations as people's mail programs do, and sends the answers by SMTP."""
+    """Answers invitations as people's mail programs do, and sends the answers by real SMTP.
 
-    def clients(self) -> Sequence[str]:
-        """The programs that can be imitated."""
+    Every method raises `NotFound` for an unknown mail or program, `BadInput` for a mail without
+    an invitation, and `Unavailable` when the answer was not accepted.
+    """
+
+    def programs(self) -> Mapping[str, str]:
+        """The mail programs that can be played: what people call each, by its key."""
         ...
 
-    async def answer(self, mail_id: int, client: str, partstat: str, comment: str) -> None:
-        """Answer the invitation in this mail. Raises `NotFound`, `BadInput`, `Unavailable`."""
+    async def answer(self, mail_id: int, program: str, partstat: str, comment: str) -> None:
+        """Answer with ACCEPTED, TENTATIVE or DECLINED."""
         ...
 
-    async def propose(
-        self, mail_id: int, client: str, start: datetime, end: datetime, comment: str
-    ) -> None:
-        """Propose another time. Raises as `answer` does, `Refused` for a program that cannot."""
+    async def propose(self, mail_id: int, program: str, slot: Slot, comment: str) -> None:
+        """Propose another time. Raises `Refused` for a program that cannot."""
+        ...
+
+    async def write(self, mail_id: int, words: str) -> None:
+        """Reply in words only."""
         ...
 
 

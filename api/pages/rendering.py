@@ -30,7 +30,7 @@ PRIVATE = {
 class Pages:
     """Renders templates. Autoescape is always on, and an undefined name is an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_mailbox: bool = False) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -39,10 +39,15 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals["stylesheet"] = self.stylesheet_path
+        self._environment.globals["has_mailbox"] = has_mailbox
 
     @cached_property
     def stylesheet(self) -> bytes:
         return (_HERE / "static" / "parley.css").read_bytes()
+
+    @cached_property
+    def icon(self) -> bytes:
+        return (_HERE / "static" / "parley.svg").read_bytes()
 
     @cached_property
     def stylesheet_path(self) -> str:

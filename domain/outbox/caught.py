@@ -4,11 +4,10 @@ from domain.values import Frozen, Instant
 
 
 class Addressee(Frozen):
-    """Somebody who was written to: how many mails there are, and when the last one came."""
+    """Somebody who was written to, and how many mails there are."""
 
     address: str
     count: int
-    last_at: Instant
 
 
 class CaughtMail(Frozen):

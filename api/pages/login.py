@@ -1,0 +1,68 @@
+"""Signing in at the desk with an API key, and out again."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.pages.guard import check_same_site, read_form
+from api.pages.nonce import Nonces
+from api.pages.ports import PageParts
+from api.pages.rendering import Pages, see_other
+from api.pages.sessions import Sessions, safe_back
+from domain.access import Scope
+from domain.errors import BadInput, NotAllowed, ParleyError, WrongKey
+
+_LONGEST_KEY = 200
+_FORM = "login"
+
+
+class LoginPages:
+    """`/login` and `/logout`."""
+
+    def __init__(self, parts: PageParts, pages: Pages, sessions: Sessions) -> None:
+        self._parts = parts
+        self._pages = pages
+        self._sessions = sessions
+        self._nonces = Nonces(parts.ports.secret)
+
+    def router(self) -> APIRouter:
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/login", self.show, methods=["GET", "HEAD"])
+        router.add_api_route("/login", self.sign_in, methods=["POST"])
+        router.add_api_route("/logout", self.sign_out, methods=["POST"])
+        return router
+
+    async def show(self, request: Request) -> Response:
+        """The form; `next` says where it leads."""
+        return self._page(safe_back(request.query_params.get("next", "")))
+
+    async def sign_in(self, request: Request) -> Response:
+        """Begin a session. A wrong key and one without the scope get the form again."""
+        back = "/desk"
+        try:
+            check_same_site(request, self._parts.base_url)
+            fields = await read_form(request)
+            back = safe_back(fields.get("next", ""))
+            self._nonces.read(fields.get("nonce", ""), _FORM, self._parts.ports.clock())
+            key_id = await self._key_id(fields.get("key", "").strip())
+        except (NotAllowed, BadInput) as refusal:
+            return self._page(back, 400 if isinstance(refusal, BadInput) else 403, refusal)
+        return self._sessions.begin(see_other(back), key_id)
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session. Another site can at most try: the cookie stays unless it is ours."""
+        try:
+            check_same_site(request, self._parts.base_url)
+        except NotAllowed as refusal:
+            return self._page("/desk", 403, refusal)
+        return self._sessions.end(see_other("/login"))
+
+    async def _key_id(self, key: str) -> str:
+        if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
+            raise WrongKey("This is not an API key. One is made with: parley key create.")
+        principal = await self._parts.ports.keys.principal(key, self._parts.ports.clock())
+        principal.needs(Scope.MEETINGS_READ)
+        return principal.key_id
+
+    def _page(self, back: str, status: int = 200, fault: ParleyError | None = None) -> Response:
+        nonce = self._nonces.mint(_FORM, "-", self._parts.ports.clock())
+        return self._pages.render("login.html", status, nonce=nonce, back=back, fault=fault)
