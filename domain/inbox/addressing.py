@@ -7,6 +7,8 @@ from domain.access import read_token_address
 from domain.inbox.model import AnswerLine, Reading
 from domain.values import Frozen, same_mailbox
 
+_DELEGATED = "DELEGATED"
+
 
 class Circle(Frozen):
     """The parties around one token: `party` is the one it belongs to, `addresses` are those
@@ -50,8 +52,8 @@ class Bound(Frozen):
 def bind(reading: Reading, circle: Circle) -> Bound:
     """The party's line in `reading`: its own, else the only one that is nobody else's.
 
-    A delegate or a second address of the party answers in a line we do not know; two such lines
-    say nothing. Clients that echo all attendees also carry the others' lines, which never count.
+    A delegate or a second address of the party answers in a line we do not know (a delegate's
+    answer repeats the delegator's line, RFC 5546 §4.2.6); two such lines say nothing. Clients that echo all attendees also carry the others' lines, which never count.
     """
     own = [line for line in reading.answers if circle.is_own(line.attendee)]
     unknown = [line for line in reading.answers if not _is_known(line, circle)]
@@ -65,9 +67,9 @@ def bind(reading: Reading, circle: Circle) -> Bound:
 
 
 def _chosen(own: Sequence[AnswerLine], unknown: Sequence[AnswerLine]) -> AnswerLine | None:
-    if own:
-        return own[-1]
-    return unknown[0] if len(unknown) == 1 else None
+    answers = [line for line in own if line.partstat != _DELEGATED]
+    delegates = unknown if len(unknown) == 1 else []
+    return next(iter([*answers, *delegates, *own]), None)
 
 
 def _is_known(line: AnswerLine, circle: Circle) -> bool:

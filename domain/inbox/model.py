@@ -38,26 +38,29 @@ class ProposedSlot(Frozen):
 
 class Participant(Frozen):
     """One ATTENDEE line of an event: address as in `AnswerLine`, PARTSTAT in upper case
-    (NEEDS-ACTION when it has none, as RFC 5545 §3.2.12 says), and whom it delegates to or for."""
+    (NEEDS-ACTION when it has none, as RFC 5545 §3.2.12 says), and whom it delegates to or for.
+    `chairs` is ROLE=CHAIR, by which an organizer is known where ORGANIZER is missing."""
 
     address: str
     partstat: str = "NEEDS-ACTION"
     comment: str | None = None
     delegated_to: tuple[str, ...] = ()
     delegated_from: tuple[str, ...] = ()
+    chairs: bool = False
 
 
 class Statement(Frozen):
     """What a calendar object states about one event, as far as a verdict depends on it.
 
-    `method` is in upper case, None when the object has none. `about_event` is False for tasks,
+    `method` is in upper case, None when the object has none. `organizers` are the addresses that
+    ORGANIZER gives, none when a client left it out (Exchange, Outlook). `about_event` is False for tasks,
     journals and free-busy. `proposes` tells that it offers a new time in an explicit shape, even
     one whose instant could not be told.
     """
 
     method: str | None
     about_event: bool = True
-    organizer: str | None = None
+    organizers: tuple[str, ...] = ()
     participants: tuple[Participant, ...] = ()
     proposes: bool = False
 

@@ -20,8 +20,10 @@ def answering(statement: Statement) -> tuple[Participant, ...]:
     lines = [
         line
         for line in statement.participants
-        if line.partstat in ANSWERS and line.address != statement.organizer
+        if line.partstat in ANSWERS and line.address not in statement.organizers
     ]
+    if not statement.organizers:
+        lines = [line for line in lines if not line.chairs] or lines
     torn = contradicting(lines)
     said: dict[str, Participant] = {}
     for line in lines:
@@ -89,9 +91,7 @@ def _verdict_of_answer(statement: Statement) -> Verdict:
 
 
 def _delegates(statement: Statement) -> bool:
-    return any(
-        line.partstat == DELEGATED or line.delegated_from for line in statement.participants
-    )
+    return any(line.partstat == DELEGATED or line.delegated_from for line in statement.participants)
 
 
 def _waits_for_delegate(lines: Sequence[Participant]) -> bool:

@@ -38,6 +38,13 @@ def address_of(line: ContentLine) -> str:
     return address
 
 
+def all_addresses_of(line: ContentLine) -> tuple[str, ...]:
+    """Every address that the line gives for its one person: the value and EMAIL (iCloud names
+    an opaque address and the real one)."""
+    both = (plain_address(line.value), plain_address(line.params.get("EMAIL", "")))
+    return tuple(dict.fromkeys(address for address in both if address))
+
+
 def mailboxes(header: str) -> list[str]:
     """The addresses in a From header, in lower case; display names are never taken for one."""
     bare = _QUOTED.sub(" ", header[:4000])

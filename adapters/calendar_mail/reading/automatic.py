@@ -9,6 +9,7 @@ import re
 from adapters.calendar_mail.reading.addresses import mailboxes
 from adapters.calendar_mail.reading.headers import Headers
 from adapters.calendar_mail.reading.parts import Part
+from adapters.calendar_mail.reading.phrases import AWAY_SUBJECT, BOUNCE_BODY, BOUNCE_SUBJECT
 from adapters.calendar_mail.reading.problems import Problems, on_one_line
 from domain.inbox.model import Delivery
 
@@ -18,37 +19,6 @@ _DAEMONS = re.compile(
     r"(?:-subsystem)?|bounces?|microsoftexchange[0-9a-f]{16,}",
 )
 _NO_REPLY = re.compile(r"(?:no|do-?not|donot)[-_.]?reply(?:[-+_.].*)?|nobody")
-_BOUNCED = re.compile(
-    r"undeliver(?:ed|able)|delivery (?:status notification|has failed|failure|failed|report|error"
-    r"|problem|incomplete)|(?:mail|message|returned mail).{0,40}(?:fail|not (?:be )?deliver|undeliv)"
-    r"|failure notice|failed delivery|returned (?:mail|to sender|message)|non[- ]?deliver"
-    r"|could(?: not|n't) be delivered|not delivered|message you sent blocked|nondeliverable"
-    r"|unzustellbar|nicht zugestellt|zustellung.{0,30}(?:fehlgeschlagen|nicht)|non remis"
-    r"|\u00e9chec de (?:la )?(?:remise|distribution)|courrier non distribu|no se puede entregar"
-    r"|no entregado|devuelto|n\u00e3o entregue|n\u00e3o (?:foi )?(?:poss\u00edvel )?entreg|mancato recapito"
-    r"|impossibile recapitare|onbestelbaar|niet bezorgd|nie dostarczono|\u672a\u9001\u9054|\u9000\u4fe1"
-    r"|\u914d\u4fe1\u4e0d\u80fd|\u043d\u0435 \u0434\u043e\u0441\u0442\u0430\u0432\u043b\u0435\u043d",
-    re.IGNORECASE,
-)
-_BOUNCE_BODY = re.compile(
-    r"this is the qmail-send program|this is the mail system at host|permanent fatal errors"
-    r"|the following address(?:es)? (?:failed|had)|a message that you sent could not be delivered"
-    r"|(?:did|could) not (?:be )?reach the following recipient|was not delivered to"
-    r"|delivery to the following recipients? (?:has )?failed|host or domain name not found"
-    r"|(?:wasn't|couldn't be) delivered to|\b5\d\d[ -]5\.\d{1,3}\.\d{1,3}\b",
-    re.IGNORECASE,
-)
-_AWAY = re.compile(
-    r"\s*(?:re: ?|aw: ?)?\[?(?:auto(?:matic(?:ally)?|mated)?[- ]?(?:re(?:ply|sponse|sponder)|generated)"
-    r"|auto: |out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away"
-    r"|automatische antwort|abwesenheit|r\u00e9ponse automatique|absence du bureau|absent du bureau"
-    r"|respuesta autom|fuera de la oficina|resposta autom|ausente|risposta automatica|fuori sede"
-    r"|fuori ufficio|automatisch antwoord|afwezig|autosvar|automatiskt svar|frånvaro|automaattinen"
-    r"|automatyczna odpowied|nieobecno|automatick\u00e1 odpov|\u0430\u0432\u0442\u043e\u043e\u0442\u0432\u0435\u0442"
-    r"|\u81ea\u52a8\u7b54\u590d|\u81ea\u52d5\u56de\u8986|\u81ea\u52a8\u56de\u590d|\u81ea\u52d5\u5fdc\u7b54"
-    r"|\u4e0d\u5728|\uc790\ub3d9 ?\ud68c\uc2e0|\ubd80\uc7ac)",
-    re.IGNORECASE,
-)
 _MACHINE_HEADERS = (
     "x-autoreply",
     "x-autorespond",
@@ -79,7 +49,8 @@ def is_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
         return delivery.action in ("failed", "delayed")
     if headers.has("x-failed-recipients"):
         return True
-    said = bool(_BOUNCED.search(headers.text("subject") or "")) or bool(_BOUNCE_BODY.search(text))
+    said = bool(BOUNCE_SUBJECT.search(headers.text("subject") or ""))
+    said = said or bool(BOUNCE_BODY.search(text))
     return said and (_is_from_daemon(headers) or _has_null_path(headers))
 
 
@@ -110,7 +81,7 @@ def is_automatic(headers: Headers, parts: list[Part]) -> bool:
         or _has_null_path(headers)
         or _is_from_daemon(headers)
         or _is_from_no_reply(headers)
-        or _AWAY.match(headers.text("subject") or "") is not None
+        or AWAY_SUBJECT.match(headers.text("subject") or "") is not None
     )
 
 

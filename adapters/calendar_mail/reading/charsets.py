@@ -34,11 +34,12 @@ _UNKNOWN_TO_PYTHON = {
     "iso-10646-ucs-2": "utf-16",
     "ucs-2": "utf-16",
 }
-_MULTIBYTE = frozenset(
-    "utf-7 utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be gb18030 hz cp932 euc_jp euc_jis_2004 cp949"
-    " johab big5hkscs cp950 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3"
-    " iso2022_jp_ext iso2022_kr".split()
-)
+_MULTIBYTE_NAMES = """
+utf-7 utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be gb18030 hz cp932 euc_jp euc_jis_2004
+cp949 johab big5hkscs cp950 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3
+iso2022_jp_ext iso2022_kr
+"""
+_MULTIBYTE = frozenset(_MULTIBYTE_NAMES.split())
 _SINGLE_BYTE = re.compile(
     r"cp\d+|iso8859-\d+|koi8-[rutk]|koi8_[rutk]|mac[_-]\w+|tis-620|kz1048|ptcp154"
 )

@@ -2,12 +2,19 @@
 
 from html.parser import HTMLParser
 
-_BLOCKS = frozenset(
-    "p div br tr li ul ol table h1 h2 h3 h4 h5 h6 hr section article header footer pre".split()
-)
+_BLOCK_TAGS = """
+p div br tr li ul ol table h1 h2 h3 h4 h5 h6 hr section article header footer pre
+"""
+_BLOCKS = frozenset(_BLOCK_TAGS.split())
 _UNSEEN = frozenset({"script", "style", "head", "title", "template"})
-_QUOTE_CLASSES = ("gmail_quote", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote", "OutlookMessageHeader")
-_QUOTE_IDS = ("divRplyFwdMsg", "appendonsend", "reply-intro", "mail-editor-reference-message-container")
+_QUOTE_CLASSES = (
+    "gmail_quote",
+    "yahoo_quoted",
+    "moz-cite-prefix",
+    "protonmail_quote",
+    "OutlookMessageHeader",
+)
+_QUOTE_IDS = ("divRplyFwdMsg", "appendonsend", "mail-editor-reference-message-container")
 _LIMIT = 40_000
 
 

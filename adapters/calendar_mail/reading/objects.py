@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.calendar_mail.reading.addresses import address_of
+from adapters.calendar_mail.reading.addresses import all_addresses_of
 from adapters.calendar_mail.reading.components import Component
 from adapters.calendar_mail.reading.participants import comments_of, participants_of
 from adapters.calendar_mail.reading.problems import Problems, on_one_line
@@ -62,10 +62,15 @@ def _method(calendar: Component, mime_method: str | None, problems: Problems) ->
         lines = [line for event in calendar.inner("VEVENT") for line in event.all("METHOD")]
         if lines:
             problems.say("METHOD stands inside the event instead of the calendar")
-    stated = list(dict.fromkeys(on_one_line(line.value, 40).upper() for line in lines if line.value))
+    named = (on_one_line(line.value, 40).upper() for line in lines if line.value)
+    stated = list(dict.fromkeys(named))
     label = on_one_line(mime_method, 40).upper() if mime_method else None
     if not stated:
-        problems.say(f"the calendar has no METHOD; its part is labelled {label or 'nothing'}")
+        problems.say(
+            f"the calendar has no METHOD; read as its label says: {label}"
+            if label
+            else "the calendar has no METHOD"
+        )
         return label
     if len(lines) > 1:
         problems.say("METHOD stands more than once")
@@ -128,11 +133,12 @@ def _partstats(people: tuple[object, ...]) -> set[tuple[str, str]]:
 def _said(
     event: Component, method: str | None, sender: str | None, zones: Zones, problems: Problems
 ) -> Said:
+    _name_client_trouble(event, problems)
     times = times_of(event, zones, problems)
     offer = proposal_of(event, method, times, zones, problems)
     statement = Statement(
         method=method,
-        organizer=_organizer(event),
+        organizers=_organizers(event),
         participants=participants_of(event, sender, problems),
         proposes=offer.offered,
     )
@@ -151,9 +157,16 @@ def _said(
     )
 
 
-def _organizer(event: Component) -> str | None:
+def _organizers(event: Component) -> tuple[str, ...]:
     line = event.get("ORGANIZER")
-    return address_of(line) if line and line.value else None
+    return all_addresses_of(line) if line else ()
+
+
+def _name_client_trouble(event: Component, problems: Problems) -> None:
+    """REQUEST-STATUS 3.x to 5.x: the attendee's program failed (RFC 5546 §3.6)."""
+    for line in event.all("REQUEST-STATUS")[:5]:
+        if line.value[:1] in ("3", "4", "5"):
+            problems.say(f"the sender's program reports trouble: {line.value[:100]!r}")
 
 
 def _uid(event: Component, problems: Problems) -> str | None:
@@ -175,6 +188,8 @@ def _recurrence_id(event: Component, zones: Zones, problems: Problems) -> str | 
     line = event.get("RECURRENCE-ID")
     if line is None or not line.value:
         return None
+    if line.params.get("RANGE", "").upper() == "THISANDFUTURE":
+        problems.say("it is about an instance of the series and all that follow")
     written = written_time(line.value)
     if written is not None and written.is_date:
         return written.wall.date().isoformat()

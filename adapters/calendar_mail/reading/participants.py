@@ -49,6 +49,7 @@ def _participant(line: ContentLine, problems: Problems) -> Participant:
         comment=_own_comment(line),
         delegated_to=_addresses(line.params.get("DELEGATED-TO", "")),
         delegated_from=_addresses(line.params.get("DELEGATED-FROM", "")),
+        chairs=line.params.get("ROLE", "").strip().upper() == "CHAIR",
     )
 
 
@@ -73,9 +74,7 @@ def _addresses(value: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def _with_remark(
-    lines: list[Participant], remark: str, sender: str | None
-) -> list[Participant]:
+def _with_remark(lines: list[Participant], remark: str, sender: str | None) -> list[Participant]:
     """Gives the event's comment to the one who answers: the only one, else the sender."""
     answering = [line for line in lines if line.partstat in ANSWERS]
     if len(answering) > 1:

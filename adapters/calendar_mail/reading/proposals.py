@@ -55,7 +55,7 @@ def times_of(event: Component, zones: Zones, problems: Problems) -> Times:
     start = _instant(start_line, written, zones)
     duration = event.value("DURATION")
     length = written_duration(duration) if duration else None
-    end_line = event.get("DTEND")
+    end_line = _in_same_zone(event.get("DTEND"), start_line)
     end = _instant(end_line, _written(end_line, problems), zones)
     if start and end and end <= start:
         problems.say("DTEND is not after DTSTART; left out")
@@ -82,8 +82,8 @@ def proposal_of(
         return _countered(event, times, problems)
     if method != "REPLY":
         return Proposal()
-    parameter = next((line.params[_IOS] for line in event.all("ATTENDEE") if _IOS in line.params), "")
-    if parameter.strip():
+    offers = (line.params.get(_IOS, "").strip() for line in event.all("ATTENDEE"))
+    if parameter := next(filter(None, offers), ""):
         return _from_ios(parameter, times, zones, problems)
     if event.get("X-MS-OLK-ORIGINALSTART") is not None:
         problems.say("a REPLY that shows the original time; read as the proposal it is")
@@ -130,6 +130,13 @@ def _from_ios(parameter: str, times: Times, zones: Zones, problems: Problems) ->
     return Proposal(offered=True, slot=ProposedSlot(start=start, end=end))
 
 
+def _in_same_zone(end: ContentLine | None, start: ContentLine | None) -> ContentLine | None:
+    """An end without TZID is in the zone of the start; nothing else makes sense."""
+    if end is None or start is None or "TZID" in end.params or "TZID" not in start.params:
+        return end
+    return end._replace(params={**end.params, "TZID": start.params["TZID"]})
+
+
 def _written(line: ContentLine | None, problems: Problems) -> WrittenTime | None:
     if line is None:
         return None
@@ -149,8 +156,6 @@ def _instant(
     return zones.instant(line, written)
 
 
-def _original(
-    event: Component, name: str, zones: Zones, problems: Problems
-) -> datetime | None:
+def _original(event: Component, name: str, zones: Zones, problems: Problems) -> datetime | None:
     line = event.get(name)
     return _instant(line, _written(line, problems), zones)

@@ -5,6 +5,7 @@ if mailed to the organizer.
 """
 
 import re
+from dataclasses import replace
 
 from adapters.calendar_mail.reading import limits
 from adapters.calendar_mail.reading.addresses import mailboxes
@@ -21,10 +22,15 @@ from adapters.calendar_mail.reading.wrappings import name_wrappings
 from domain.inbox.model import Reading, Verdict
 
 _CALENDAR_BEGINS = re.compile(rb"\s*BEGIN\s*:\s*V", re.IGNORECASE)
-_CALENDAR_TYPES = frozenset(
-    "text/calendar application/ics application/calendar text/x-vcalendar text/vcalendar"
-    " application/x-ics text/ics".split()
-)
+_CALENDAR_TYPES = {
+    "text/calendar",
+    "application/ics",
+    "application/calendar",
+    "text/x-vcalendar",
+    "text/vcalendar",
+    "application/x-ics",
+    "text/ics",
+}
 _MAIL_HEADERS = (
     "from", "to", "subject", "date", "message-id", "received", "return-path", "mime-version",
     "content-type", "delivered-to", "sender", "reply-to",
@@ -46,7 +52,8 @@ def read_calendar(raw: bytes) -> Reading:
     """What `raw`, a calendar object in a file of its own, says. Never raises for any bytes."""
     problems = Problems()
     try:
-        return _calendar_alone(_bounded(raw, problems), problems)
+        raw = _bounded(raw, problems)
+        return _read(raw, problems) if _is_mail(raw) else _calendar_alone(raw, problems)
     except (Exception, RecursionError, MemoryError) as error:
         problems.say(f"the reader gave up on it ({type(error).__name__})")
         return Reading(verdict=Verdict.UNREADABLE, problems=problems.said())
@@ -62,6 +69,12 @@ def _read(raw: bytes, problems: Problems) -> Reading:
     if not headers.has(*_MAIL_HEADERS):
         return _unreadable("this is neither a mail nor a calendar", problems)
     return _mail(headers, leaves(headers, body, problems), problems)
+
+
+def _is_mail(raw: bytes) -> bool:
+    """Whether a file that is called a calendar is a mail."""
+    headers, _ = split_headers(_tidied(raw, Problems()), Problems())
+    return headers.has("from", "received", "return-path", "mime-version", "delivered-to")
 
 
 def _bounded(raw: bytes, problems: Problems) -> bytes:
@@ -110,19 +123,16 @@ def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
         return _plain(frame, Verdict.BOUNCE, text, problems)
     said = _what_parts_say(parts, frame.sender, problems)
     if said is not None:
+        if said.verdict is Verdict.NOTE and is_automatic(headers, parts):
+            said = replace(said, verdict=Verdict.AUTOMATIC)
         return _reading(said, text_written(parts, said.words, Problems()), problems, frame)
     name_wrappings(parts, problems)
-    return _plain(frame, _verdict_without_calendar(headers, parts, text), text, problems)
-
-
-def _verdict_without_calendar(headers: Headers, parts: list[Part], text: str) -> Verdict:
-    return Verdict.AUTOMATIC if is_automatic(headers, parts) else Verdict.NOTE
+    verdict = Verdict.AUTOMATIC if is_automatic(headers, parts) else Verdict.NOTE
+    return _plain(frame, verdict, text, problems)
 
 
 def _plain(frame: Reading, verdict: Verdict, text: str, problems: Problems) -> Reading:
-    return frame.model_copy(
-        update={"verdict": verdict, "text": text, "problems": problems.said()}
-    )
+    return frame.model_copy(update={"verdict": verdict, "text": text, "problems": problems.said()})
 
 
 def _reading(said: Said, text: str, problems: Problems, frame: Reading) -> Reading:
@@ -149,8 +159,19 @@ def _what_parts_say(parts: list[Part], sender: str | None, problems: Problems) -
         data = part.content(problems)
         if part.content_type in _CALENDAR_TYPES or _CALENDAR_BEGINS.match(data[:200]):
             label = part.parameter("method")
-            statements += _statements(data, part.charset, label, sender, problems)
+            statements += _without_fail(data, part.charset, label, sender, problems)
     return agreed(statements, problems)
+
+
+def _without_fail(
+    data: bytes, charset: str | None, label: str | None, sender: str | None, problems: Problems
+) -> list[Said]:
+    """One part beyond reading must not take the rest of the mail with it."""
+    try:
+        return _statements(data, charset, label, sender, problems)
+    except (Exception, RecursionError) as error:
+        problems.say(f"a calendar part could not be read ({type(error).__name__})")
+        return []
 
 
 def _may_hold_calendar(part: Part) -> bool:

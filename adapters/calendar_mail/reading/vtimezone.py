@@ -20,7 +20,7 @@ from adapters.calendar_mail.reading.times import written_time
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):?(\d{2})(?::?(\d{2}))?")
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_USED_IN_ZONES = frozenset("FREQ INTERVAL BYMONTH BYDAY BYMONTHDAY UNTIL COUNT WKST".split())
+_USED_IN_ZONES = {"FREQ", "INTERVAL", "BYMONTH", "BYDAY", "BYMONTHDAY", "UNTIL", "COUNT", "WKST"}
 
 
 class RefusedRule(Exception):

@@ -6,25 +6,13 @@ from adapters.calendar_mail.reading import limits
 from adapters.calendar_mail.reading.charsets import decoded
 from adapters.calendar_mail.reading.markup import text_of
 from adapters.calendar_mail.reading.parts import Part
+from adapters.calendar_mail.reading.phrases import ATTRIBUTION, QUOTED_ORIGINAL
 from adapters.calendar_mail.reading.problems import Problems
 from domain.values import scrubbed
 
-_ORIGINAL = re.compile(
-    r"^[ \t]*(?:-{2,}|_{5,})[ \t]*(?:original message|original appointment|forwarded message"
-    r"|urspr\u00fcngliche nachricht|weitergeleitete nachricht|message d'origine|message transf\u00e9r\u00e9"
-    r"|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht)\b.*$"
-    r"|^_{10,}[ \t]*\n(?:[ \t]*\n)?[ \t]*(?:from|von|de|da|van|fr\u00e5n|fra|od)\s?:"
-    r"|^[ \t]*(?:from|von|de|da|van)[ ]?:.*\n[ \t]*(?:sent|date|gesendet|envoy\u00e9|enviado|inviato"
-    r"|verzonden|datum|data|fecha)[ ]?:",
-    re.IGNORECASE | re.MULTILINE,
+_ABOVE_QUOTE = re.compile(
+    r"(?:^[^\n>]{1,200}\n)?^[^\n>]{0,300}:[ \t]*\n(?:[ \t]*\n)?(?=>)", re.MULTILINE
 )
-_ATTRIBUTION = re.compile(
-    r"^[ \t]*(?:on|am|le|el|em|il|op|den|p\u00e5|w dniu)\b[^\n]{5,200}(?:\n[^\n]{1,200})?"
-    r"(?:wrote|schrieb|a \u00e9crit|escribi\u00f3|escreveu|ha scritto|schreef|skrev|napisa\u0142)"
-    r"[^\n]{0,80}:[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_ABOVE_QUOTE = re.compile(r"(?:^[^\n>]{1,200}\n)?^[^\n>]{0,300}:[ \t]*\n(?:[ \t]*\n)?(?=>)", re.MULTILINE)
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
 _LONGEST = 20_000
 
@@ -40,10 +28,12 @@ def text_written(parts: list[Part], comments: tuple[str, ...], problems: Problem
 def without_original(text: str) -> str:
     """`text` without quoted lines, what introduces them, and the signature."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")[:_LONGEST]
-    ends = [found.start() for found in (_ORIGINAL.search(text), _SIGNATURE.search(text)) if found]
+    ends = [
+        found.start() for found in (QUOTED_ORIGINAL.search(text), _SIGNATURE.search(text)) if found
+    ]
     text = text[: min(ends)] if ends else text
     text = _ABOVE_QUOTE.sub("", text)
-    attribution = _ATTRIBUTION.search(text)
+    attribution = ATTRIBUTION.search(text)
     if attribution and not _own_words(text[attribution.end() :]):
         text = text[: attribution.start()]
     return _own_words(text)

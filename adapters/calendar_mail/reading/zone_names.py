@@ -13,7 +13,7 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 _PREFIX = re.compile(r"\(?(?:UTC|GMT)\s*([+-]\d{1,2}(?:[:.]?\d{2})?)?\s*\)?\s*", re.IGNORECASE)
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?:[:.]?(\d{2}))?", re.IGNORECASE)
-_AREAS = ("Africa/ America/ Asia/ Atlantic/ Australia/ Europe/ Indian/ Pacific/").split()
+_AREAS = re.compile("(Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/")
 _DISPLAYED = {  # Windows display names that list no city of the IANA database
     "eastern time (us & canada)": "America/New_York",
     "central time (us & canada)": "America/Chicago",
@@ -36,7 +36,7 @@ _DISPLAYED = {  # Windows display names that list no city of the IANA database
 
 @cache
 def _zones_by_city() -> dict[str, str]:
-    names = sorted(name for name in available_timezones() if name.startswith(tuple(_AREAS)))
+    names = sorted(name for name in available_timezones() if _AREAS.match(name))
     return {name.rpartition("/")[2].replace("_", " ").lower(): name for name in names}
 
 

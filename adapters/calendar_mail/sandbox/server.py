@@ -22,10 +22,20 @@ from domain.inbox.model import Reading
 AS_MAIL = b"m"
 AS_CALENDAR = b"c"
 _PR_SET_PDEATHSIG = 1
-_SAMPLE = b"""From: one@example.org\r\nContent-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR
-METHOD:REPLY\r\nBEGIN:VEVENT\r\nUID:warm\r\nDTSTAMP:20260101T000000Z
-DTSTART;TZID=W. Europe Standard Time:20260101T100000\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:one@example.org
-END:VEVENT\r\nEND:VCALENDAR\r\n"""
+_SAMPLE = b"""From: one@example.org
+Content-Type: text/calendar; method=REPLY
+
+BEGIN:VCALENDAR
+METHOD:REPLY
+BEGIN:VEVENT
+UID:warm
+DTSTAMP:20260101T000000Z
+DTSTART;TZID=W. Europe Standard Time:20260101T100000
+DTEND;TZID="Sarajevo, Skopje, Warsaw, Zagreb":20260101T110000
+ATTENDEE;PARTSTAT=ACCEPTED:mailto:one@example.org
+END:VEVENT
+END:VCALENDAR
+"""
 
 
 def main() -> None:
