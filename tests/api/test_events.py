@@ -1,0 +1,86 @@
+"""What happened, as lists to page through."""
+
+from domain.meetings.messages import Answer, Cancellation, ProposedTime
+from domain.meetings.model import Partstat
+from tests.api.house import BASE_URL, NOW, House, slot
+
+
+async def test_an_event_is_a_cloud_event_with_names_words_and_a_sentence(house: House) -> None:
+    meeting_id = await house.invited()
+    answer = Answer(party=1, partstat=Partstat.ACCEPTED, sequence=0)
+    await house.say(meeting_id, answer, {"comment": "See you there"})
+
+    page = (await house.client.get(f"/meetings/{meeting_id}/events")).json()
+
+    event = page["_embedded"]["items"][2]
+    assert event["specversion"] == "1.0"
+    assert event["source"] == f"{BASE_URL}/"
+    assert event["type"] == "AnswerRecorded"
+    assert event["subject"] == f"meeting/{meeting_id}"
+    assert event["time"] == "2027-02-20T10:00:00Z"
+    assert event["data"]["party"] == {"number": 1, "name": "Ada Moreira"}
+    assert event["data"]["words"] == {"comment": "See you there"}
+    assert event["data"]["sentence"].startswith("Ada Moreira accepted")
+    assert "key" not in event["data"]
+
+
+async def test_sentences_write_times_in_the_zone_asked_for(house: House) -> None:
+    meeting_id = await house.invited()
+
+    page = await house.client.get(f"/meetings/{meeting_id}/events?zone=Asia/Tokyo&type=SlotOffered")
+
+    # 10:00 UTC is 19:00 in Tokyo.
+    assert "19:00" in page.json()["_embedded"]["items"][0]["data"]["sentence"]
+
+
+async def test_following_next_misses_nothing_and_repeats_nothing(house: House) -> None:
+    one, two = await house.invited(), await house.invited()
+    await house.say(one, Cancellation())
+    await house.say(two, Cancellation())
+    seen: list[int] = []
+    href = "/events?limit=1"
+
+    while True:
+        page = (await house.client.get(href)).json()
+        if not page["count"]:
+            break
+        seen += [int(event["id"]) for event in page["_embedded"]["items"]]
+        href = page["_links"]["next"]["href"]
+
+    whole = (await house.client.get("/events")).json()["_embedded"]["items"]
+    assert seen == [int(event["id"]) for event in whole]
+    assert len(seen) == 6  # requested, offered, ended; twice
+
+
+async def test_an_empty_page_leads_on_from_where_it_stands(house: House) -> None:
+    await house.invited()
+    last = (await house.client.get("/events")).json()["position"]
+
+    page = (await house.client.get(f"/events?after={last}")).json()
+    await house.invited()
+    later = (await house.client.get(page["_links"]["next"]["href"])).json()
+
+    assert (page["count"], page["position"]) == (0, last)
+    assert later["count"] == 2
+
+
+async def test_types_narrow_the_list(house: House) -> None:
+    await house.invited()
+
+    page = (await house.client.get("/events?type=MeetingRequested&type=MeetingEnded")).json()
+
+    assert [event["type"] for event in page["_embedded"]["items"]] == ["MeetingRequested"]
+
+
+async def test_the_journal_names_nobody(house: House) -> None:
+    """What is stored for good holds no personal data; only the representation does."""
+    meeting_id = await house.invited()
+    start = slot(NOW.replace(day=25))["start"]
+    proposal = ProposedTime.model_validate({"start": start})
+    await house.say(meeting_id, Answer(party=2, proposal=proposal, sequence=0), {"comment": "Ben"})
+
+    stored = await house.app.state.ports.journal.after("main", 0)
+
+    text = " ".join(event.model_dump_json() for event in stored)
+    for personal in ("Ada", "Ben", "example.org", "example.com", "First talk"):
+        assert personal not in text
