@@ -1,0 +1,184 @@
+"""`make prove-restart`: kill everything at random while fifty meetings are being agreed.
+
+Every meeting must end as the pure model says for the order in which its answers were acknowledged;
+every message must be at the receiver once, unless the outbox itself says `uncertain`.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.installation import CHILDREN, Installation, installation
+from bench.restart_script import Script
+
+_SETTLES_WITHIN = 240.0  # seconds
+
+
+class Chaos:
+    """Kills a child or the supervisor every second or so until told to stop."""
+
+    def __init__(self, up: Installation, chance: random.Random, at_least: int) -> None:
+        self._up = up
+        self._chance = chance
+        self._at_least = at_least
+        self.kills: Counter[str] = Counter()
+        self.enough = asyncio.Event()
+
+    async def run(self, done: asyncio.Event) -> None:
+        """Go on until `done`, and until there were enough kills."""
+        while not (done.is_set() and self.enough.is_set()):
+            await asyncio.sleep(self._chance.uniform(0.5, 2.5))
+            await self._kill(self._chance.choice([*CHILDREN, "supervisor"]))
+            if self.kills.total() >= self._at_least:
+                self.enough.set()
+
+    async def _kill(self, name: str) -> None:
+        if name == "supervisor":
+            await self._up.kill_supervisor()
+        elif not self._up.kill_child(name):
+            return
+        self.kills[name] += 1
+        print(f"  kill -9 {name}", flush=True)
+
+
+async def prove(meetings: int, kills: int, seed: int, data: Path) -> dict[str, Any]:
+    """Play, kill, wait until all is quiet, and compare; the findings as one document."""
+    chance = random.Random(seed)
+    started = time.monotonic()
+    async with installation(data) as up:
+        headers = {"Authorization": f"Bearer {up.api_key}"}
+        async with httpx.AsyncClient(base_url=up.api, headers=headers, timeout=10) as http:
+            scripts = _scripts(meetings, up, http, chance)
+            chaos = await _play(up, scripts, random.Random(seed + 1), kills)
+            await _settle(up)
+            wrong = [await _compare(script, http) for script in scripts]
+    mails = _count_mails(up)
+    report = {
+        "seed": seed,
+        "meetings": meetings,
+        "answers": sum(len(script.acknowledged) for script in scripts),
+        "kills": dict(chaos.kills),
+        "wrong": [finding for finding in wrong if finding],
+        **mails,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    report["ok"] = not (report["wrong"] or mails["missing"] or mails["doubled"] or mails["foreign"])
+    return report
+
+
+def _scripts(
+    count: int, up: Installation, http: httpx.AsyncClient, chance: random.Random
+) -> list[Script]:
+    base = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return [
+        Script(number, up, http, random.Random(chance.random()), base + timedelta(hours=1))
+        for number in range(count)
+    ]
+
+
+async def _play(
+    up: Installation, scripts: list[Script], chance: random.Random, kills: int
+) -> Chaos:
+    chaos, done = Chaos(up, chance, kills), asyncio.Event()
+    killing = asyncio.create_task(chaos.run(done))
+    room = asyncio.Semaphore(12)
+
+    async def play(script: Script) -> None:
+        async with room:
+            await script.play()
+
+    await asyncio.gather(*(play(script) for script in scripts))
+    done.set()
+    await killing
+    return chaos
+
+
+async def _settle(up: Installation) -> None:
+    """Wait until every input has an outcome and every message is in a final state."""
+    deadline = time.monotonic() + _SETTLES_WITHIN
+    while time.monotonic() < deadline:
+        [(waiting,)] = up.query("parley.db", "SELECT count(*) FROM inputs WHERE taken_at IS NULL")
+        [(unsent,)] = up.query(
+            "parley.db",
+            "SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'failed', 'uncertain')",
+        )
+        if waiting == 0 and unsent == 0:
+            return
+        await asyncio.sleep(0.5)
+    raise AssertionError(f"not quiet in time: {waiting} inputs, {unsent} messages")
+
+
+async def _compare(script: Script, http: httpx.AsyncClient) -> str | None:
+    """What differs between the system and the model, or None."""
+    state, types = script.model()
+    meeting = (await http.get(f"/meetings/{script.meeting_id}")).json()
+    expected = {
+        "status": state.status.value,
+        "sequence": state.sequence,
+        "answers": [party.partstat.value for party in state.parties],
+    }
+    found = {
+        "status": meeting["status"],
+        "sequence": meeting["sequence"],
+        "answers": [party["partstat"] for party in meeting["parties"]],
+    }
+    events = script.installation.query(
+        "parley.db",
+        "SELECT type FROM journal WHERE stream = ? ORDER BY version",
+        f"meeting/{script.meeting_id}",
+    )
+    happened = [event for (event,) in events]
+    if found == expected and happened == types:
+        return None
+    return f"{script.meeting_id}: {found} {happened}, but the model says {expected} {types}"
+
+
+def _count_mails(up: Installation) -> dict[str, Any]:
+    """Every message of the outbox against what the receiver holds, by Message-ID."""
+    outbox = dict(up.query("parley.db", "SELECT message_id, state FROM outbox"))
+    caught: Counter[str] = Counter(
+        {
+            str(name): n
+            for name, n in up.query(
+                "catcher.db", "SELECT message_id, count(*) FROM mails GROUP BY message_id"
+            )
+        }
+    )
+    sent = [name for name, state in outbox.items() if state == "sent"]
+    certain = [name for name, state in outbox.items() if state != "uncertain"]
+    return {
+        "messages": len(outbox),
+        "states": dict(Counter(outbox.values())),
+        "missing": [name for name in sent if caught[name] == 0],
+        "doubled": [name for name in certain if caught[name] > 1],
+        "foreign": [name for name in caught if name not in outbox],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--meetings", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="parley-restart-") as data:
+        report = asyncio.run(
+            prove(arguments.meetings, arguments.kills, arguments.seed, Path(data) / "data")
+        )
+    print(json.dumps(report, indent=2))
+    return 0 if report["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
