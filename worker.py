@@ -24,6 +24,10 @@ SAGAS: Sequence[type] = (MeetingWorkflow,)
 _RULES = SandboxRestrictions.default.with_passthrough_modules("domain", "activities")
 _DRAIN = timedelta(seconds=15)
 
+# How long a task waits for the worker that has its saga in memory. The default of 10 s is what a
+# meeting would stand still after a worker was killed.
+_STICKY = timedelta(seconds=2)
+
 
 def saga_worker(client: Client) -> Worker:
     """Polls for decisions."""
@@ -33,6 +37,7 @@ def saga_worker(client: Client) -> Worker:
         workflows=SAGAS,
         workflow_runner=SandboxedWorkflowRunner(restrictions=_RULES),
         graceful_shutdown_timeout=_DRAIN,
+        sticky_queue_schedule_to_start_timeout=_STICKY,
     )
 
 

@@ -109,7 +109,8 @@ def _soon(stop: Callable[[], None]) -> Callable[[], Awaitable[None]]:
 
 async def add_api(g: Ground, catcher: Catcher | None = None) -> None:
     """The HTTP API and the pages; listening when this returns."""
-    parts = Parts(g.settings, g.database, g.secret, g.relay.poke, checks=_checks(g))
+    checks = _checks(g)
+    parts = Parts(g.settings, g.database, g.secret, g.relay.poke, checks=checks, catcher=catcher)
     config = uvicorn.Config(
         create_app(parts),
         log_config=None,

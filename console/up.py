@@ -109,7 +109,7 @@ class Up:
 
     def _links(self, settings: Settings) -> dict[str, str]:
         base = f"http://127.0.0.1:{settings.api_port}"
-        links = {"api": f"{base}/docs", "desk": f"{base}/desk"}
+        links = {"base": base, "api": f"{base}/openapi.json", "desk": f"{base}/desk"}
         if settings.catcher_port:
             links["mailbox"] = f"{base}/mailbox"
         if settings.temporal_address == f"127.0.0.1:{self._port('temporal')}":
