@@ -8,8 +8,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
@@ -86,19 +87,35 @@ class PostgresDatabase:
         self._engine.dispose()
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._snapshots.connect() as connection:
+        with _lent(self._snapshots) as (connection, _):
             return work(connection)
 
     def _write(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._engine.connect() as connection:
+        with _lent(self._engine) as (connection, transaction):
             take_news(connection)
-            transaction = connection.begin()
-            result = work(connection)  # closing the connection rolls back what raises here
+            result = work(connection)
             _check(connection, transaction)
             news = take_news(connection)
             _commit(connection, transaction)
         self.bell.ring_all(news)
         return result
+
+
+@contextmanager
+def _lent(engine: sa.Engine) -> Iterator[tuple[sa.Connection, sa.RootTransaction]]:
+    """A connection in a transaction, rolled back unless committed.
+
+    SQLAlchemy believes that a transaction whose commit was refused has ended and would hand the
+    next borrower a connection with half-done work in it; such a connection is thrown away.
+    """
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        try:
+            yield connection, transaction
+        except BaseException:
+            if misuse(connection, transaction) is not None:
+                connection.invalidate()
+            raise
 
 
 async def _on(threads: Executor, run: Callable[[], T]) -> T:

@@ -1,0 +1,138 @@
+"""What only PostgreSQL can get into: deadlocks, lost connections, a server that goes away."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.db.database import Database
+from adapters.db.opening import open_database
+from domain.errors import Unavailable
+from tests.adapters.db.notes import kept, put
+from tests.postgres import PostgresServer
+
+END_MYSELF = sa.text("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+async def test_a_deadlock_is_resolved_by_running_again(postgres: Database) -> None:
+    for note in ("one", "two"):
+        await postgres.write(partial(put, note=note))
+    both_hold_one = threading.Barrier(2)
+    attempts: list[str] = []
+
+    def raise_both(first: str, second: str) -> Callable[[sa.Connection], None]:
+        def work(c: sa.Connection) -> None:
+            attempts.append(first)
+            for note in (first, second):
+                c.execute(
+                    sa.text("UPDATE capabilities SET party = party + 1 WHERE token_hash = :note"),
+                    {"note": note},
+                )
+                if note == first and len(attempts) <= 2:
+                    both_hold_one.wait(10)
+
+        return work
+
+    await asyncio.gather(
+        postgres.write(raise_both("one", "two")), postgres.write(raise_both("two", "one"))
+    )
+
+    parties = await postgres.read(
+        lambda c: c.execute(sa.text("SELECT party FROM capabilities")).scalars().all()
+    )
+    assert list(parties) == [3, 3]
+    assert len(attempts) > 2
+
+
+async def test_a_connection_lost_before_the_commit_costs_nothing(postgres: Database) -> None:
+    attempts = []
+
+    def lose_the_first(c: sa.Connection) -> None:
+        attempts.append(1)
+        put(c, "note")
+        if len(attempts) == 1:
+            c.execute(END_MYSELF)
+
+    await postgres.write(lose_the_first)
+
+    assert await kept(postgres) == {"note"}
+    assert len(attempts) == 2
+
+
+async def test_a_connection_lost_during_the_commit_is_not_run_again(postgres: Database) -> None:
+    """Nobody can know whether it was done, so nobody pretends to."""
+    attempts = []
+
+    def fail_at_commit(c: sa.Connection) -> None:
+        c.exec_driver_sql(
+            "CREATE FUNCTION fall_over() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
+        )
+        c.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER last AFTER INSERT ON capabilities "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fall_over()"
+        )
+
+    def count_and_put(c: sa.Connection) -> None:
+        attempts.append(1)
+        put(c, "note")
+
+    await postgres.write(fail_at_commit)
+    with pytest.raises(Unavailable, match="not known"):
+        await postgres.write(count_and_put)
+
+    assert len(attempts) == 1
+
+
+async def test_a_swallowed_failure_is_not_taken_for_a_commit(postgres: Database) -> None:
+    """The server answers COMMIT of a failed transaction with a silent rollback."""
+
+    def go_on_regardless(c: sa.Connection) -> None:
+        put(c, "lost")
+        with pytest.raises(sa.exc.DBAPIError):
+            c.exec_driver_sql("SELECT nothing FROM nowhere")
+
+    with pytest.raises(RuntimeError, match="nothing was written"):
+        await postgres.write(go_on_regardless)
+
+    assert await kept(postgres) == set()
+
+
+async def test_everything_goes_on_after_the_server_restarts(
+    postgres: Database, postgres_server: PostgresServer
+) -> None:
+    await postgres.write(lambda c: put(c, "before"))
+    await asyncio.gather(*(kept(postgres) for _ in range(6)))  # several connections to lose
+    postgres_server.stop(signal.SIGQUIT)
+    try:
+        with pytest.raises(Unavailable, match="does not answer"):
+            await postgres.write(lambda c: put(c, "while down"))
+        with pytest.raises(Unavailable, match="does not answer"):
+            await kept(postgres)
+    finally:
+        postgres_server.start()
+
+    await postgres.write(lambda c: put(c, "after"))
+    assert await kept(postgres) == {"before", "after"}
+
+
+async def test_an_unreachable_server_is_said_to_be_one(postgres_server: PostgresServer) -> None:
+    with pytest.raises(Unavailable, match="does not exist"):
+        open_database(postgres_server.url("nowhere"))
+    with pytest.raises(Unavailable, match="does not answer") as refused:
+        open_database("postgresql://parley:hush@127.0.0.1:1/parley")
+    assert "hush" not in str(refused.value)
+
+
+async def test_many_writers_of_one_row_all_get_their_turn(postgres: Database) -> None:
+    await postgres.write(lambda c: put(c, "row"))
+    raised = sa.text("UPDATE capabilities SET party = party + 1")
+
+    await asyncio.gather(*(postgres.write(lambda c: c.execute(raised).rowcount) for _ in range(50)))
+
+    party = sa.text("SELECT party FROM capabilities")
+    assert await postgres.read(lambda c: c.execute(party).scalar()) == 51
