@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from icalendar import Calendar, Event, vCalAddress
+from icalendar import Calendar, Event, vCalAddress, vText
 
 PRODID = "-//Parley//Meetings//EN"
 
@@ -49,6 +49,15 @@ class CalendarObject:
         return self.method == "REQUEST"
 
 
+class _Text(vText):
+    r"""A TEXT whose escapes are written here: the library's own take the two characters `\N`, as
+    in `C:\New`, for a line break before they escape the backslash (RFC 5545 §3.3.11)."""
+
+    def to_ical(self) -> bytes:
+        escaped = self.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+        return escaped.replace("\n", "\\n").encode()
+
+
 def to_ics(planned: CalendarObject) -> bytes:
     """The VCALENDAR text: CRLF, UTF-8, folded at 75 octets (RFC 5545 §3.1)."""
     calendar = Calendar()
@@ -64,7 +73,7 @@ def _event(planned: CalendarObject) -> Event:
     event = Event()
     for name, value in _values(planned):
         if value is not None:
-            event.add(name, value)
+            event.add(name, _Text(value) if isinstance(value, str) else value)
     event.add("organizer", _organizer(planned), encode=False)
     for guest in planned.guests:
         event.add("attendee", _attendee(guest), encode=False)

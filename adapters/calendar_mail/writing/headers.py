@@ -10,7 +10,7 @@ import re
 
 from domain.values import as_address
 
-_PLAIN_SUBJECT = re.compile(r"[A-Za-z0-9 ,.:;()@/+'!-]{1,60}")
+_PLAIN_SUBJECT = re.compile(r"[A-Za-z0-9 ,.:;()@/+'!-]{1,69}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*")
 _WORD_OCTETS = 42  # 56 base64 characters and the frame of 12 stay below RFC 2047's 75
 

@@ -10,7 +10,7 @@ from adapters.calendar_mail.writing.wording import Reader, shown_name, wording
 from domain.meetings.card import PartyCard
 from domain.meetings.letters import LetterKind
 from domain.meetings.model import Partstat
-from domain.values import Slot
+from domain.values import Slot, as_address
 
 _METHODS = {
     LetterKind.INVITATION: "REQUEST",
@@ -95,7 +95,7 @@ def _other(reader: Reader, party: PartyCard) -> Guest:
     address = party.address if party.shows_address else party.alias_address
     stands = reader.letter.partstats[party.number - 1 : party.number]
     partstat = stands[0] if stands else Partstat.NEEDS_ACTION
-    return Guest(address, shown_name(party), partstat.value)
+    return Guest(as_address(address), shown_name(party), partstat.value)
 
 
 def _own_name(party: PartyCard) -> str:

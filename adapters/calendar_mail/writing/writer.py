@@ -14,6 +14,7 @@ from domain.meetings.card import MeetingCard
 from domain.meetings.letters import Letter, LetterKind
 from domain.meetings.messages import stream_of
 from domain.outbox.model import Draft
+from domain.values import as_address
 
 _AUTOMATIC = frozenset(
     {
@@ -47,6 +48,8 @@ class MailLetterWriter:
         """
         reader = Reader(letter, card)
         party = reader.party
+        for address in (party.address, party.reply_address, party.bounce_address):
+            as_address(address)
         mail_id = message_id(letter, card.meeting_id, party.address, self._mail_domain)
         planned = calendar_object(reader)
         body = _body(reader, planned, digest("boundary", mail_id))
