@@ -53,7 +53,8 @@ def bind(reading: Reading, circle: Circle) -> Bound:
     """The party's line in `reading`: its own, else the only one that is nobody else's.
 
     A delegate or a second address of the party answers in a line we do not know (a delegate's
-    answer repeats the delegator's line, RFC 5546 §4.2.6); two such lines say nothing. Clients that echo all attendees also carry the others' lines, which never count.
+    answer repeats the delegator's line, RFC 5546 §4.2.6); two such lines say nothing. Clients
+    that echo all attendees also carry the others' lines, which never count.
     """
     own = [line for line in reading.answers if circle.is_own(line.attendee)]
     unknown = [line for line in reading.answers if not _is_known(line, circle)]

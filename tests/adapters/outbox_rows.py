@@ -15,6 +15,7 @@ SUBJECT = "meeting/7f3a"
 
 def draft(number: int = 1, *, subject: str = SUBJECT, party: int | None = 1) -> Draft:
     """A letter that differs from others by its number."""
+    message_id = f"<{subject.replace('/', '.')}.{number}@parley.example>"
     return Draft(
         kind="meeting.invitation",
         subject=subject,
@@ -22,8 +23,8 @@ def draft(number: int = 1, *, subject: str = SUBJECT, party: int | None = 1) -> 
         recipient="ana@example.org",
         party=party,
         mail_from="b+aaaaaaaaaaaaaaaaaaaaaaaaaa@parley.example",
-        message_id=f"<{subject.replace('/', '.')}.{number}@parley.example>",
-        raw=b"Subject: letter %d\r\n\r\nhello\r\n" % number,
+        message_id=message_id,
+        raw=f"Message-ID: {message_id}\r\nSubject: letter\r\n\r\nhello\r\n".encode(),
     )
 
 

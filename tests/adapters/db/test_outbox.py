@@ -11,6 +11,7 @@ from domain.errors import Refused
 from domain.outbox.model import Claim, MessageState, Phase, Report
 from domain.outbox.rules import Ruling
 from tests.adapters.outbox_rows import NOON, attempts, draft, enqueue, states, statuses
+from tests.patience import until
 
 LATER = NOON + timedelta(minutes=5)
 OK = Report(phase=Phase.DONE, code=250, reply="queued as 42")
@@ -62,7 +63,7 @@ async def test_enqueueing_rings_the_bell(database: Database) -> None:
 
     await enqueue(database, draft())
 
-    assert database.bell.rung(outbox.BELL) > before
+    await until(lambda: database.bell.rung(outbox.BELL) > before)
 
 
 async def test_a_message_is_claimed_once(database: Database) -> None:

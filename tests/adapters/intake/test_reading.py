@@ -1,0 +1,257 @@
+"""The inbox reader: every mail becomes an input once, in the order of acceptance."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+
+from activities.inbox import interpret
+from adapters.db import inbox, inputs, outbox
+from adapters.db.database import Database
+from adapters.db.schema import inbox as inbox_table
+from adapters.intake.reading import MAX_ATTEMPTS, InboxReader
+from domain.access import Capability, Purpose
+from domain.inbox.model import AnswerLine, Reading, Verdict
+from domain.meetings.messages import Answer, MeetingInput, Remark, Undelivered
+from domain.meetings.model import Partstat
+from domain.outbox.model import Draft
+from tests.adapters.intake.letters import (
+    ANA,
+    BEN,
+    DOMAIN,
+    NOW,
+    STREAM,
+    given_a_meeting,
+    kept,
+    mail_inputs,
+)
+from tests.patience import until
+
+
+class FakeReader:
+    """Reads a mail that consists of a PARTSTAT, or of a verdict; may be told to wait or fail."""
+
+    def __init__(self) -> None:
+        self.read_raws: list[bytes] = []
+        self.slow: dict[bytes, asyncio.Event] = {}
+        self.faults: list[Exception] = []
+
+    async def read(self, raw: bytes) -> Reading:
+        self.read_raws.append(raw)
+        if raw in self.slow:
+            await self.slow[raw].wait()
+        if self.faults:
+            raise self.faults.pop(0)
+        word = raw.partition(b"\r\n")[0].decode()
+        if word in set(Partstat):
+            answers = (AnswerLine(attendee=ANA, partstat=word, comment="c\x00omment"),)
+            return Reading(verdict=Verdict.ANSWER, answers=answers, sender=ANA, text="t\x00ext")
+        return Reading(verdict=Verdict(word), sender=ANA)
+
+
+class Poked:
+    def __init__(self) -> None:
+        self.streams: list[str] = []
+
+    async def __call__(self, stream: str) -> None:
+        self.streams.append(stream)
+
+
+async def accept(database: Database, raw: bytes, purpose: Purpose = Purpose.REPLY) -> int:
+    capability = Capability(purpose=purpose, stream=STREAM, party=1)
+    id, _ = await database.write(
+        lambda c: inbox.accept(
+            c,
+            key=f"{purpose}{raw!r}",
+            capability=capability,
+            mail_from=ANA,
+            source="smtp",
+            raw=raw,
+            received_at=NOW,
+        )
+    )
+    return id
+
+
+@asynccontextmanager
+async def running(
+    database: Database, reader: FakeReader, poked: Poked | None = None
+) -> AsyncIterator[None]:
+    loop = InboxReader(database, reader, interpret, poked or Poked(), mail_domain=DOMAIN)
+    task = asyncio.create_task(loop.run())
+    try:
+        yield
+    finally:
+        loop.stop(patience=2.0)
+        await task
+
+
+async def bodies(database: Database) -> list[MeetingInput]:
+    """What the saga would take of what came by mail."""
+    taken = await database.read(lambda c: inputs.take(c, STREAM, 100))
+    return [one.body for one in taken if one.body.kind != "opening"]
+
+
+async def have_come(database: Database, number: int) -> None:
+    async def holds() -> bool:
+        return len(await bodies(database)) == number
+
+    await until(holds)
+
+
+async def test_a_mail_becomes_an_input_with_its_words_and_the_saga_is_poked(
+    database: Database,
+) -> None:
+    await given_a_meeting(database)
+    poked = Poked()
+
+    async with running(database, FakeReader(), poked):
+        await accept(database, b"ACCEPTED")
+        await until(lambda: poked.streams)
+
+    assert await bodies(database) == [Answer(party=1, partstat=Partstat.ACCEPTED)]
+    assert poked.streams == [STREAM]
+    [row], [waiting] = await kept(database), await mail_inputs(database)
+    assert row.verdict == "answer"
+    assert row.reading["answers"][0]["partstat"] == "ACCEPTED"
+    assert row.read_at is not None
+    assert waiting.words == {"text": "text", "comment": "comment", "sender": ANA}
+
+
+async def test_a_slow_mail_holds_back_the_effect_of_those_behind_it(database: Database) -> None:
+    await given_a_meeting(database)
+    reader = FakeReader()
+    reader.slow[b"ACCEPTED"] = asyncio.Event()
+    await accept(database, b"ACCEPTED")
+    await accept(database, b"DECLINED")
+
+    async with running(database, reader):
+        await until(lambda: _is_read(database, b"DECLINED"))
+        assert await bodies(database) == []
+        reader.slow[b"ACCEPTED"].set()
+        await have_come(database, 2)
+
+    found = [one.partstat for one in await bodies(database) if isinstance(one, Answer)]
+    assert found == [Partstat.ACCEPTED, Partstat.DECLINED]
+
+
+async def _is_read(database: Database, raw: bytes) -> bool:
+    return any(row.raw == raw and row.read_at for row in await kept(database))
+
+
+async def test_what_was_accepted_before_a_crash_is_read_after_it(database: Database) -> None:
+    await given_a_meeting(database)
+    await accept(database, b"note")
+    await database.write(lambda c: inbox.take_unread(c, 10))  # and then the process died
+
+    async with running(database, FakeReader()):
+        await have_come(database, 1)
+
+    assert await bodies(database) == [Remark(party=1, verdict="note")]
+
+
+async def test_a_reader_that_cannot_work_loses_no_mail(database: Database) -> None:
+    await given_a_meeting(database)
+    reader = FakeReader()
+    reader.faults = [ConnectionError("the sandbox is gone")]
+    await accept(database, b"ACCEPTED")
+
+    async with running(database, reader):
+        await have_come(database, 1)
+
+    assert len(reader.read_raws) == 2
+    assert [row.attempts for row in await kept(database)] == [1]
+
+
+async def test_a_mail_that_keeps_killing_its_reader_is_given_up(database: Database) -> None:
+    await given_a_meeting(database)
+    await accept(database, b"ACCEPTED")
+    await accept(database, b"DECLINED", Purpose.ALIAS)
+    await database.write(
+        lambda c: (
+            c.execute(
+                sa.update(inbox_table).where(inbox_table.c.id == 1).values(attempts=MAX_ATTEMPTS)
+            )
+            and None
+        )
+    )
+    reader = FakeReader()
+
+    async with running(database, reader):
+        await have_come(database, 2)
+
+    assert reader.read_raws == [b"DECLINED"]
+    assert (await bodies(database))[0] == Remark(party=1, verdict="unreadable")
+
+
+async def test_an_interpreter_that_fails_holds_nothing_back(database: Database) -> None:
+    await given_a_meeting(database)
+    await accept(database, b"ACCEPTED")
+
+    def fail(*_: object) -> object:
+        raise ZeroDivisionError
+
+    loop = InboxReader(database, FakeReader(), fail, Poked(), mail_domain=DOMAIN)  # type: ignore[arg-type]  # on purpose
+    task = asyncio.create_task(loop.run())
+    await have_come(database, 1)
+    loop.stop()
+    await task
+
+    assert await bodies(database) == [Remark(party=1, verdict="unreadable")]
+
+
+async def test_a_bounce_names_the_letter_it_brings_back(database: Database) -> None:
+    await given_a_meeting(database)
+    invitation, reschedule = letter(0, "meeting.invitation"), letter(1, "meeting.reschedule")
+    await database.write(lambda c: outbox.enqueue(c, "main", invitation, NOW))
+    await database.write(lambda c: outbox.enqueue(c, "main", reschedule, NOW))
+    await accept(database, b"bounce\r\n\r\nMessage-ID: <0@parley.example>", Purpose.BOUNCE)
+    await accept(database, b"bounce\r\n\r\nof some mail", Purpose.BOUNCE)
+
+    async with running(database, FakeReader()):
+        await have_come(database, 2)
+
+    assert await bodies(database) == [
+        Undelivered(party=1, letter="meeting.invitation"),
+        Undelivered(party=1, letter="meeting.reschedule"),  # the newest, when none is named
+    ]
+
+
+def letter(number: int, kind: str) -> Draft:
+    return Draft(
+        kind=kind,
+        subject=STREAM,
+        occasion=str(number),
+        recipient=ANA,
+        party=1,
+        mail_from="",
+        message_id=f"<{number}@parley.example>",
+        raw=b"",
+    )
+
+
+async def test_known_addresses_are_those_of_the_parties(database: Database) -> None:
+    await given_a_meeting(database)
+
+    assert await database.read(lambda c: inbox.known_addresses(c, STREAM)) == {1: (ANA,), 2: (BEN,)}
+    assert await database.read(lambda c: inbox.known_addresses(c, "order/1")) == {}
+
+
+async def test_a_stopped_reader_leaves_the_rest_unread(database: Database) -> None:
+    await given_a_meeting(database)
+    reader = FakeReader()
+    reader.slow[b"ACCEPTED"] = asyncio.Event()
+    await accept(database, b"ACCEPTED")
+    await accept(database, b"DECLINED")
+
+    loop = InboxReader(database, reader, interpret, Poked(), mail_domain=DOMAIN, parallel=1)
+    task = asyncio.create_task(loop.run())
+    await until(lambda: reader.read_raws)
+    loop.stop()
+    reader.slow[b"ACCEPTED"].set()
+    await task
+
+    assert [bool(row.read_at) for row in await kept(database)] == [True, False]
+    async with running(database, FakeReader()):
+        await have_come(database, 2)

@@ -1,0 +1,344 @@
+"""Mail in: kept before yes is said, for known addresses only, whatever the sender does."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+from aiosmtplib import (
+    SMTPDataError,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
+
+from adapters.db import inbox
+from adapters.db.database import Bell, Database
+from adapters.db.opening import open_database
+from adapters.intake.smtp import Intake
+from adapters.smtp_listener import SIZE_LIMIT
+from domain.access import Purpose
+from tests.adapters.intake.letters import (
+    ANA,
+    DOMAIN,
+    MAIL,
+    STREAM,
+    address,
+    given_a_meeting,
+    kept,
+    mail,
+    mail_inputs,
+    revoke,
+    token,
+)
+from tests.patience import until
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+async def intake(database: Database) -> AsyncIterator[Intake]:
+    await given_a_meeting(database)
+    started = Intake(database, DOMAIN)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+class Broken:
+    """A database that fails at writing, or hangs."""
+
+    def __init__(self, real: Database, fault: Exception | None) -> None:
+        self._real = real
+        self._fault = fault
+
+    @property
+    def dialect(self) -> str:
+        return self._real.dialect
+
+    @property
+    def bell(self) -> Bell:
+        return self._real.bell
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        if self._fault is not None:
+            raise self._fault
+        never: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        return await never
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        return await self._real.read(work)
+
+    async def close(self) -> None:
+        await self._real.close()
+
+
+async def test_a_mail_is_kept_with_its_unread_input_before_yes(
+    intake: Intake, database: Database
+) -> None:
+    rung = database.bell.rung(inbox.BELL)
+
+    refused, words = await mail(intake.port, address())
+
+    [row] = await kept(database)
+    assert refused == {}
+    assert row.key in words
+    assert (row.stream, row.party, row.purpose, row.copies) == (STREAM, 1, "r", 1)
+    assert (row.mail_from, row.source, row.raw, row.read_at) == (ANA, "smtp", MAIL, None)
+    [waiting] = await mail_inputs(database)
+    assert (waiting.inbox_id, waiting.stream, waiting.body) == (row.id, STREAM, None)
+    await until(lambda: database.bell.rung(inbox.BELL) > rung)
+
+
+async def test_a_second_copy_gets_the_same_answer_and_changes_nothing(
+    intake: Intake, database: Database
+) -> None:
+    first = await mail(intake.port, address())
+    second = await mail(intake.port, address(), b"Received: by way of b\r\n" + MAIL)
+
+    assert first == second
+    [row] = await kept(database)
+    assert row.copies == 2
+    assert len(await mail_inputs(database)) == 1
+
+
+async def test_unknown_revoked_and_foreign_addresses_get_one_answer(
+    intake: Intake, database: Database
+) -> None:
+    await revoke(database, party=2)
+    answers = set()
+
+    for one in [
+        address(party=2),
+        f"r+{'a' * 26}@{DOMAIN}",
+        f"p+{token(Purpose.PAGE)}@{DOMAIN}",
+        f"b+{token(Purpose.REPLY)}@{DOMAIN}",
+        address().replace(DOMAIN, "example.net"),
+        f"postmaster-like@{DOMAIN}",
+        f"r+{token()[:-1]}@{DOMAIN}",
+    ]:
+        with pytest.raises(SMTPRecipientsRefused) as refusal:
+            await mail(intake.port, one)
+        [reason] = refusal.value.recipients
+        answers.add((reason.code, reason.message))
+
+    assert answers == {(550, "5.1.1 No such mailbox")}
+    assert await kept(database) == []
+
+
+@pytest.mark.parametrize("purpose", [Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS])
+async def test_every_address_we_gave_out_is_accepted(
+    intake: Intake, database: Database, purpose: Purpose
+) -> None:
+    await mail(intake.port, address(purpose).upper())
+
+    [row] = await kept(database)
+    assert row.purpose == purpose
+
+
+async def test_one_bad_recipient_does_not_sink_the_others(
+    intake: Intake, database: Database
+) -> None:
+    recipients = [address(), f"r+{'a' * 26}@{DOMAIN}", address(party=2)]
+
+    refused, _ = await mail(intake.port, recipients)
+
+    assert list(refused) == [recipients[1]]
+    assert [row.party for row in await kept(database)] == [1, 2]
+
+
+async def test_an_address_revoked_after_rcpt_is_refused(intake: Intake, database: Database) -> None:
+    talk = await Talk.to(intake.port)
+    await talk.until_data(address())
+    await revoke(database)
+
+    assert (await talk.say(MAIL + b".\r\n")).startswith(b"550 5.1.1")
+    assert await kept(database) == []
+    await talk.end()
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("db down: secret"), LookupError("x")])
+async def test_our_own_fault_is_temporary_and_tells_nothing(
+    intake: Intake, database: Database, fault: Exception
+) -> None:
+    broken = Intake(Broken(database, fault), DOMAIN)
+    await broken.start()
+
+    with pytest.raises(SMTPDataError) as refusal:
+        await mail(broken.port, address())
+
+    assert refusal.value.code == 451
+    assert str(fault) not in refusal.value.message
+    await broken.stop()
+
+
+async def test_a_commit_that_takes_too_long_is_a_451(intake: Intake, database: Database) -> None:
+    slow = Intake(Broken(database, None), DOMAIN, commit_within=0.05)
+    await slow.start()
+
+    with pytest.raises(SMTPDataError) as refusal:
+        await mail(slow.port, address())
+
+    assert refusal.value.code == 451
+    await slow.stop()
+
+
+async def test_a_mail_that_is_too_large_is_refused(intake: Intake, database: Database) -> None:
+    with pytest.raises(SMTPResponseException) as refusal:
+        await mail(intake.port, address(), MAIL + b"x" * 70 * 1024 + b"\r\ny" * SIZE_LIMIT)
+
+    assert refusal.value.code == 552
+    assert await kept(database) == []
+
+
+async def test_a_long_line_is_no_reason_to_lose_an_answer(
+    intake: Intake, database: Database
+) -> None:
+    await mail(intake.port, address(), MAIL + b"x" * 200_000 + b"\r\n")
+
+    assert len(await kept(database)) == 1
+
+
+async def test_the_null_sender_of_bounces_is_welcome(intake: Intake, database: Database) -> None:
+    await mail(intake.port, address(Purpose.BOUNCE), sender="")
+
+    [row] = await kept(database)
+    assert row.mail_from == ""
+
+
+@pytest.mark.parametrize(
+    "terminator",
+    [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\r\n\0.\r\n"],
+)
+async def test_no_odd_terminator_smuggles_in_a_second_mail(
+    intake: Intake, database: Database, terminator: bytes
+) -> None:
+    smuggled = b"MAIL FROM:<eve@example.net>\r\nRCPT TO:<x@y>\r\nDATA\r\nhi"
+    talk = await Talk.to(intake.port)
+    await talk.until_data(address())
+
+    answer = await talk.say(MAIL + terminator + smuggled + b"\r\n.\r\n")
+
+    assert answer.startswith(b"250")
+    [row] = await kept(database)
+    assert b"MAIL FROM:<eve@example.net>" in row.raw
+    assert row.raw.replace(b"\r\n", b"").count(b"\n") == 0
+    assert row.raw.replace(b"\r\n", b"").count(b"\r") == 0
+    await talk.end()
+
+
+async def test_a_sender_that_hangs_up_before_the_dot_left_nothing(
+    intake: Intake, database: Database
+) -> None:
+    talk = await Talk.to(intake.port)
+    await talk.until_data(address())
+    talk.writer.write(MAIL)
+    await talk.end()
+
+    await mail(intake.port, address(party=2))
+
+    assert [row.party for row in await kept(database)] == [2]
+
+
+async def test_connections_are_bounded(database: Database) -> None:
+    small = Intake(database, DOMAIN, connections=2)
+    await small.start()
+    first, second = await Talk.to(small.port), await Talk.to(small.port)
+
+    third = await Talk.to(small.port)
+
+    assert (first.greeting[:3], second.greeting[:3], third.greeting[:3]) == (b"220", b"220", b"421")
+    await first.end()
+    await until(lambda: _is_answered(small.port))
+    for talk in (second, third):
+        await talk.end()
+    await small.stop()
+
+
+async def _is_answered(port: int) -> bool:
+    talk = await Talk.to(port)
+    await talk.end()
+    return talk.greeting.startswith(b"220")
+
+
+async def test_a_stopped_intake_lets_go_of_port_and_senders(database: Database) -> None:
+    stopped = Intake(database, DOMAIN)
+    await stopped.start()
+    port = stopped.port
+    talk = await Talk.to(port)
+
+    await stopped.stop(patience=0.1)
+
+    assert await talk.reader.read() == b""
+    with pytest.raises(ConnectionRefusedError):
+        await Talk.to(port)
+    await talk.end()
+
+
+async def test_a_kill_between_commit_and_yes_makes_one_mail_of_two_copies(
+    database_url: str,
+) -> None:
+    opened = open_database(database_url)
+    await given_a_meeting(opened)
+    await opened.close()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.adapters.intake.doomed_intake", database_url),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    port = int(await process.stdout.readline())
+    sending = asyncio.create_task(mail(port, address()))
+    assert await process.stdout.readline() == b"kept\n"
+    process.kill()
+    await process.wait()
+    with pytest.raises(SMTPServerDisconnected):  # not told yes, so it sends again
+        await sending
+
+    opened = open_database(database_url)
+    intake = Intake(opened, DOMAIN)
+    await intake.start()
+    await mail(intake.port, address())
+    await intake.stop()
+
+    assert [row.copies for row in await kept(opened)] == [2]
+    assert len(await mail_inputs(opened)) == 1
+    await opened.close()
+
+
+class Talk:
+    """An SMTP conversation by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.greeting = b""
+
+    @classmethod
+    async def to(cls, port: int) -> "Talk":
+        talk = cls(*await asyncio.open_connection("127.0.0.1", port))
+        talk.greeting = await talk.reader.readline()
+        return talk
+
+    async def say(self, words: bytes) -> bytes:
+        self.writer.write(words)
+        return await self.reader.readline()
+
+    async def until_data(self, recipient: str) -> None:
+        for command in (
+            "HELO client",
+            "MAIL FROM:<ana@example.org>",
+            f"RCPT TO:<{recipient}>",
+            "DATA",
+        ):
+            answer: Any = await self.say(command.encode() + b"\r\n")
+            assert answer[:1] in b"23", answer
+
+    async def end(self) -> None:
+        self.writer.close()
+        await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
