@@ -40,6 +40,7 @@ class Settings(BaseSettings):
 
     temporal_address: str = ""  # empty: TEMPORAL_ADDRESS or a profile, else 127.0.0.1:7233
     temporal_namespace: str = "default"
+    temporal_ui: str = ""  # address of Temporal's web interface, for links at the desk
 
     webhook_allow: tuple[str, ...] = ()  # hosts that may be private or plain http, by name
     log_level: str = "INFO"

@@ -10,8 +10,10 @@ from starlette.middleware import Middleware
 from adapters.db.database import Database
 from adapters.db.keys import SqlKeys
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
+from adapters.db.page_queries import SqlPartyPages, SqlSessionKeys
 from adapters.db.people import SqlPeople
 from adapters.db.webhook_store import SqlWebhooks
+from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
 from api import (
     errors,
     events,
@@ -27,6 +29,8 @@ from api import (
 )
 from api.bodies import BodyGuard
 from api.headers import HeadAsGet, SecurityHeaders
+from api.pages.ports import PageParts
+from api.pages.routes import routers
 from api.ports import Check, Ports
 from settings import Settings
 
@@ -53,6 +57,7 @@ class Parts:
 
     `poke` wakes the saga of a stream: it is called after the commit, from the event loop, and
     must neither block nor raise. `clock` gives aware UTC. `checks` are what `/readyz` asks.
+    `catcher` is the embedded mail catcher, where there is one.
     """
 
     settings: Settings
@@ -61,11 +66,16 @@ class Parts:
     poke: Callable[[str], None]
     clock: Callable[[], datetime] = utc_now
     checks: Mapping[str, Check] = field(default_factory=dict)
+    catcher: Catcher | None = None
 
 
 def create_app(parts: Parts) -> FastAPI:
     """The whole HTTP side: API, health, and pages."""
-    return build(ports_from(parts))
+    ports = ports_from(parts)
+    app = build(ports)
+    for router in routers(_page_parts(parts, ports)):
+        app.include_router(router)
+    return app
 
 
 def ports_from(parts: Parts) -> Ports:
@@ -85,6 +95,22 @@ def ports_from(parts: Parts) -> Ports:
         poke=parts.poke,
         clock=parts.clock,
         checks=parts.checks,
+    )
+
+
+def _page_parts(parts: Parts, ports: Ports) -> PageParts:
+    """The pages' own ports; the mailbox only where mail is caught."""
+    s, catcher = parts.settings, parts.catcher
+    mailbox = attendees = None
+    if catcher is not None:
+        mailbox = CaughtMailbox(catcher)
+        attendees = SimulatedAttendees(catcher, s.intake_host, s.intake_port, parts.clock)
+    return PageParts(
+        ports=ports,
+        parties=SqlPartyPages(parts.database, parts.secret, s.mail_domain, s.base_url),
+        sessions=SqlSessionKeys(parts.database),
+        mailbox=mailbox,
+        attendees=attendees,
     )
 
 

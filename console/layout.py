@@ -45,6 +45,8 @@ def embedded(
     }
     if "base_url" not in given:
         chosen["base_url"] = f"http://127.0.0.1:{ports['api']}"
+    if "temporal_ui" not in given and not address:
+        chosen["temporal_ui"] = f"http://127.0.0.1:{ports['temporal-ui']}"
     if "smtp_host" not in given:
         chosen |= {
             "smtp_host": "127.0.0.1",
@@ -56,6 +58,6 @@ def embedded(
 
 def variables(settings: Settings) -> dict[str, str]:
     """The environment that makes a child read these settings, as far as `embedded` chose them."""
-    names = ("data_dir", "api_port", "intake_port", "temporal_address", "base_url")
+    names = ("data_dir", "api_port", "intake_port", "temporal_address", "temporal_ui", "base_url")
     mail = ("smtp_host", "smtp_port", "catcher_port")
     return {f"PARLEY_{name.upper()}": str(getattr(settings, name)) for name in (*names, *mail)}

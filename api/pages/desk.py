@@ -28,6 +28,7 @@ from domain.meetings.rules import fold
 from domain.meetings.transitions import Deed, need_possible, standing_of
 from domain.meetings.views import MeetingFilter, MeetingView, PageMark
 from domain.values import as_zone, scrubbed
+from settings import Settings
 
 ROWS = 3
 """Times that a form of the desk has room for."""
@@ -125,7 +126,7 @@ class DeskPages:
     ) -> Response:
         desk = await self._desk(request, session.principal.owner)
         zone = _shown_zone(request)
-        context = desk_context(desk, zone, self._ports.clock(), self._parts.temporal_ui)
+        context = desk_context(desk, zone, self._ports.clock(), _temporal(self._ports.settings))
         if isinstance(fault, PickerFault):
             rows = (*rows[: fault.row], fault.picked, *rows[fault.row + 1 :])
         if fault is not None or not session.principal.may(Scope.MEETINGS_WRITE):
@@ -184,6 +185,13 @@ def submission(
 
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+def _temporal(settings: Settings) -> str:
+    """Where the runs of a namespace are shown; empty without a web interface."""
+    if not settings.temporal_ui:
+        return ""
+    return f"{settings.temporal_ui.rstrip('/')}/namespaces/{settings.temporal_namespace}"
 
 
 def _meeting_id(request: Request) -> str:

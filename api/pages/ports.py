@@ -84,17 +84,13 @@ class Attendees(Protocol):
 
 @dataclass(frozen=True)
 class PageParts:
-    """What `routers` needs. The mailbox is there only beside the embedded catcher.
-
-    `temporal_ui` is the address of Temporal's web interface, empty when there is none.
-    """
+    """What `routers` needs. The mailbox is there only beside the embedded catcher."""
 
     ports: Ports
     parties: PartyPages
     sessions: SessionKeys
     mailbox: Mailbox | None = None
     attendees: Attendees | None = None
-    temporal_ui: str = ""
 
     @property
     def base_url(self) -> str:
