@@ -4,10 +4,12 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
-from aiosmtplib import SMTP, SMTPException
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
-from adapters.doctor.finding import Finding, fault, fine
+from adapters.doctor.finding import Finding, fault, fine, skipped
+from adapters.doctor.names import Lookup, NoAnswer, is_local, resolve
 from adapters.smtp import Relay, SmtpMailer
+from domain.access import TOKEN_LENGTH, Purpose, token_address
 from domain.outbox.model import Phase
 from settings import Settings
 
@@ -65,22 +67,60 @@ def _test_mail(settings: Settings, sender: str, recipient: str, at: datetime) ->
     return mail.as_bytes()
 
 
-async def send_test(
-    settings: Settings, sender: str, recipient: str, at: datetime
-) -> tuple[Finding, str]:
-    """Hand one mail to the relay. Returns what the relay said, and the mail's Message-ID."""
-    raw = _test_mail(settings, sender, recipient, at)
-    message_id = raw.split(b"Message-ID: ", 1)[1].split(b"\n", 1)[0].decode().strip()
+async def send_test(settings: Settings, recipient: str, at: datetime) -> Finding:
+    """Hand one mail for `recipient` to the relay, and say what the relay said."""
+    sender = f"doctor@{settings.mail_domain}"
     mailer = SmtpMailer(relay_of(settings))
     try:
-        report = await mailer.send(sender, recipient, raw, _go_ahead)
+        report = await mailer.send(
+            "", recipient, _test_mail(settings, sender, recipient, at), _go_ahead
+        )
     finally:
         await mailer.close()
     if report.phase is Phase.DONE and report.code == 250:
-        return fine("test mail", f"The relay took it: {report.reply}"), message_id
+        return fine("test mail out", f"The relay took it: {report.reply}")
     said = f"It got as far as {report.phase.value}: {report.code or ''} {report.reply}"
     advice = "Ask the operator of the relay why, with the words above."
-    return fault("test mail", said, advice), message_id
+    return fault("test mail out", said, advice)
+
+
+async def check_way_back(settings: Settings, lookup: Lookup = resolve) -> Finding:
+    """Whether an answer would find the way in: asks the host that the MX record names (with an
+    embedded domain, our own intake) about an address that only Parley can refuse so."""
+    host, port = settings.intake_host, settings.intake_port
+    if not is_local(settings.mail_domain):
+        try:
+            records = await lookup(settings.mail_domain, "MX")
+        except NoAnswer as silence:
+            return skipped("way back in", f"No resolver answered: {silence}")
+        if not records:
+            return fault("way back in", "There is no MX record.", "See the MX check.")
+        host, port = min(records, key=_preference).split()[-1].rstrip("."), 25
+    return await _ask_door(host, port, settings.mail_domain)
+
+
+def _preference(record: str) -> int:
+    first = record.split()[0]
+    return int(first) if first.isdigit() else 0
+
+
+async def _ask_door(host: str, port: int, domain: str) -> Finding:
+    unknown = token_address(Purpose.REPLY, "a" * TOKEN_LENGTH, domain)
+    client = SMTP(hostname=host, port=port, use_tls=False, start_tls=False, timeout=_TIMEOUT)
+    try:
+        async with client:
+            await client.mail("")
+            await client.rcpt(unknown)
+    except SMTPResponseException as refusal:
+        if refusal.code == 550 and refusal.message.startswith("5.1.1"):
+            return fine("way back in", f"{host}:{port} is Parley's door: it knows its addresses.")
+        said = f"{host}:{port} said {refusal.code} {refusal.message}"
+        return fault("way back in", said, "Let the MX record lead to `parley intake`.")
+    except _FAULTS as failure:
+        advice = "Open port 25 of that host, or forward it to PARLEY_INTAKE_PORT."
+        return fault("way back in", f"{host}:{port}: {failure}", advice)
+    said = f"{host}:{port} takes mail for addresses that Parley never gave out."
+    return fault("way back in", said, "Let the MX record lead to `parley intake`.")
 
 
 async def _go_ahead() -> bool:

@@ -36,9 +36,14 @@ def _text(record: object) -> str:
     return b"".join(strings).decode(errors="replace") if strings else str(record)
 
 
+def is_local(domain: str) -> bool:
+    """Whether the domain can mean nothing outside this machine or network (RFC 6761)."""
+    return "." not in domain or domain.endswith(_LOCAL_ENDINGS)
+
+
 async def check_names(domain: str, selector: str, lookup: Lookup = resolve) -> list[Finding]:
     """What the domain of our token addresses publishes. `selector` is that of the DKIM key."""
-    if "." not in domain or domain.endswith(_LOCAL_ENDINGS):
+    if is_local(domain):
         return [skipped("mail domain", f"{domain} exists on this machine only.")]
     checks = (_mx, _spf, _dmarc)
     found = await asyncio.gather(*(_or_silence(check(domain, lookup)) for check in checks))
