@@ -1,0 +1,146 @@
+"""Migrations lead exactly where the code's schema is, and nothing works half migrated."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from adapters.db import installation, migrating
+from adapters.db.opening import SchemaOutdated, migrate, open_database, schema_version
+from adapters.db.schema import metadata
+from domain.errors import BadInput, Unavailable
+from tests.postgres import PostgresServer
+
+_SQLITE_LOOKS = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+_POSTGRES_LOOKS = """
+    SELECT table_name || '.' || column_name,
+           concat_ws(' ', data_type, is_nullable, column_default, is_identity)
+    FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+    UNION ALL
+    SELECT indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
+
+
+def looks(url: str, query: str) -> dict[str, str]:
+    """Every table and index of a database in the words of its engine, layout aside."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as c:
+        found = {name: sql for name, sql in c.exec_driver_sql(query) if sql}
+    engine.dispose()
+    return {name: _parts(sql) for name, sql in found.items()}
+
+
+def _parts(sql: str) -> str:
+    lines = sql.replace('"', "").replace(", ", ",").split(",")
+    return ",".join(sorted(" ".join(line.split()) for line in lines))
+
+
+def create_directly(url: str) -> None:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    metadata.create_all(engine)
+    engine.dispose()
+
+
+def test_migrations_lead_to_the_schema_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
+    direct = f"sqlite:///{tmp_path / 'direct.db'}"
+    create_directly(direct)
+
+    migrated = looks(sqlite_url, _SQLITE_LOOKS)
+
+    assert migrated == looks(direct, _SQLITE_LOOKS)
+    assert "CREATE TABLE journal" in str(migrated)
+
+
+def test_migrations_lead_to_the_schema_on_postgresql(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    direct = postgres_server.create()
+    create_directly(postgres_server.url(direct))
+
+    migrated = looks(postgres_url, _POSTGRES_LOOKS)
+
+    assert migrated == looks(postgres_server.url(direct), _POSTGRES_LOOKS)
+    assert "journal.position" in migrated
+    postgres_server.drop(direct)
+
+
+def test_the_code_works_with_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == migrating.NEWEST
+
+
+async def test_opening_may_migrate(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'parley.db'}"
+
+    database = open_database(url, migrate=True)
+
+    assert await database.read(migrating.version_of) == migrating.NEWEST
+    await database.close()
+
+
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    migrate(database_url)
+
+    database = open_database(database_url, migrate=True)
+    first = await database.read(installation.installation_id)
+    await database.close()
+    again = open_database(database_url)
+    assert await again.read(installation.installation_id) == first
+    await again.close()
+
+
+def test_a_database_without_schema_is_refused(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    bare = postgres_server.create()
+    for url in (f"sqlite:///{tmp_path / 'bare.db'}", postgres_server.url(bare)):
+        assert schema_version(url) is None
+        with pytest.raises(SchemaOutdated, match="no schema yet"):
+            open_database(url)
+        migrate(url)  # the refusal left nothing in the way
+        assert schema_version(url) == migrating.NEWEST
+    postgres_server.drop(bare)
+
+
+def test_a_newer_schema_is_refused(sqlite_url: str) -> None:
+    engine = sa.create_engine(sqlite_url)
+    with engine.begin() as c:
+        c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+
+    with pytest.raises(SchemaOutdated, match="9999"):
+        open_database(sqlite_url)
+
+
+async def test_the_version_can_be_asked_while_the_database_is_open(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+
+    assert schema_version(sqlite_url) == migrating.NEWEST
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///:memory:", "mysql://host/x", "parley"])
+def test_a_url_it_cannot_serve_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(BadInput, match="sqlite:////var/lib"):
+        open_database(url)
+
+
+def test_a_place_it_cannot_use_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        open_database(f"sqlite:///{tmp_path / 'file' / 'parley.db'}", migrate=True)
+
+
+def test_a_file_that_is_no_database_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "parley.db"
+    path.write_bytes(b"not a database, but longer than a header of one hundred bytes" * 20)
+
+    with pytest.raises(Unavailable, match="not a database"):
+        open_database(f"sqlite:///{path}")
