@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 _CLI = str(Path(__file__).resolve().parent.parent / "cli.py")
 _STARTS_WITHIN = 90.0  # seconds
@@ -29,7 +30,8 @@ class Installation:
     @property
     def api(self) -> str:
         """Where the API is, without a slash at the end."""
-        return str(self.links["api"]).removesuffix("/docs")
+        parts = urlsplit(str(self.links["api"]))
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def intake(self) -> tuple[str, int]:

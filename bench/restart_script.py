@@ -79,7 +79,7 @@ class Script:
             "slots": [slot.model_dump(mode="json") for slot in self.slots],
         }
         answer = await self._post("/meetings", body, key=f"request-{self.number}")
-        self.meeting_id = str(answer["stream"]).partition("/")[2]
+        self.meeting_id = str(answer["_links"]["related"]["href"]).rpartition("/")[2]
 
     async def _command(self, deed: str) -> None:
         path, key = f"/meetings/{self.meeting_id}/{deed}", f"{deed}-{len(self.acknowledged)}"
