@@ -82,15 +82,24 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = described().setdefault("components", {}).setdefault("schemas", {})
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
-            schemas["Problem"] = PROBLEM_SCHEMA
+            _speak_of_problems(described())
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     # FastAPI documents replacing this method as the way to extend the document.
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _speak_of_problems(document: dict[str, Any]) -> None:
+    """Puts our 422 where FastAPI has declared its own."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas["Problem"] = PROBLEM_SCHEMA
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    for responses in (operation["responses"] for operation in operations):
+        if PROBLEM_TYPE not in responses.get("422", {}).get("content", {PROBLEM_TYPE: None}):
+            responses["422"] = _problem(422)
 
 
 Responses = dict[int | str, dict[str, Any]]
