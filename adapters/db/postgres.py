@@ -53,6 +53,7 @@ def engine(url: sa.URL, *, connections: int = WRITERS + READERS) -> sa.Engine:
         max_overflow=0,
         isolation_level="READ COMMITTED",
         json_serializer=compact_json,
+        hide_parameters=True,  # they are names, addresses and mails; errors end up in logs
     )
 
 

@@ -44,6 +44,7 @@ def engine(path: Path, *, begin: str = "BEGIN IMMEDIATE", connections: int = 1) 
         pool_size=connections,
         max_overflow=0,
         json_serializer=compact_json,
+        hide_parameters=True,  # they are names, addresses and mails; errors end up in logs
     )
     sa.event.listen(made, "connect", _configure)
     sa.event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))

@@ -239,6 +239,23 @@ async def test_a_dispatcher_that_slept_through_its_lease_writes_no_dot(
     assert [one.attempts for one in await statuses(database)] == [2]
 
 
+async def test_what_a_dead_process_held_in_a_sqlite_file_is_taken_over_at_once(
+    sqlite_database: Database,
+) -> None:
+    await enqueue(sqlite_database, draft(1), draft(2))
+    now = datetime.now(UTC)
+    until_later = now + timedelta(hours=1)
+    claims = await sqlite_database.write(lambda c: outbox.claim(c, "dead", 2, now, until_later))
+    held = [outbox.Held(claims[0].id, claims[0].token)]
+    await sqlite_database.write(lambda c: outbox.mark_sending(c, held, now, until_later))
+
+    mailer = FakeMailer()
+    async with running(OutboxDispatcher(sqlite_database, mailer, Poked())):
+        await are(sqlite_database, "uncertain", "sent")
+
+    assert [raw for _, raw in mailer.sent] == [draft(2).raw]
+
+
 @pytest.mark.parametrize(
     ("step", "state", "copies"), [("mail", "sent", 1), ("data", "sent", 1), ("dot", "uncertain", 1)]
 )

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import exc
 
 from adapters.db import outbox
 from adapters.db.database import Database
@@ -216,3 +217,12 @@ async def test_many_results_are_written_together(database: Database) -> None:
 
     assert await states(database) == ["sent", "sent", "uncertain", "sent", "claimed"]
     assert {one.id for one in stands} == {1, 2, 3, 4}
+
+
+async def test_an_error_of_the_database_quotes_no_mail(database: Database) -> None:
+    spoiled = draft().model_copy(update={"kind": None})  # the column refuses it
+
+    with pytest.raises(exc.DBAPIError) as fault:
+        await enqueue(database, spoiled)
+
+    assert "Subject: letter" not in str(fault.value)
