@@ -58,7 +58,7 @@ class WebhookSender:
 
     `trusted` are hosts that may be private, plain http or on any port, by name. No redirect is
     followed, no proxy or cookie is used, and no connection serves two attempts: two owners'
-    names may share an address.
+    names may share an address. `timeouts` are for connecting and for the answer, in seconds.
     """
 
     def __init__(
@@ -67,9 +67,12 @@ class WebhookSender:
         *,
         resolve: Resolve = system_resolve,
         tls: ssl.SSLContext | None = None,
+        timeouts: tuple[float, float] = (CONNECT_TIMEOUT, ANSWER_TIMEOUT),
     ) -> None:
         self._trusted = frozenset(host.lower() for host in trusted)
         self._resolve = resolve
+        connecting, answering = timeouts
+        self._timeout = httpx.Timeout(answering, connect=connecting).as_dict()
         # The transport and not the client: a client keeps cookies, and by address at that.
         self._transport = httpx.AsyncHTTPTransport(
             verify=tls or ssl.create_default_context(),
@@ -113,6 +116,7 @@ class WebhookSender:
         self, target: Target, address: str, message: SignedMessage, now: datetime
     ) -> Answer:
         request = _request(target, address, message, now)
+        request.extensions["timeout"] = self._timeout
         response = await self._transport.handle_async_request(request)
         try:
             await _drain(response)
@@ -128,7 +132,6 @@ class WebhookSender:
 def _request(target: Target, address: str, message: SignedMessage, now: datetime) -> httpx.Request:
     """A POST to `address` that speaks of `target`'s name, in `Host` and to TLS."""
     url = httpx.URL(scheme=target.scheme, host=address, port=target.port)
-    timeout = httpx.Timeout(ANSWER_TIMEOUT, connect=CONNECT_TIMEOUT)
     return httpx.Request(
         "POST",
         url.copy_with(raw_path=target.path.encode("ascii")),
@@ -140,7 +143,7 @@ def _request(target: Target, address: str, message: SignedMessage, now: datetime
             **signature_headers(message, now),
         },
         content=message.body.encode(),
-        extensions={"timeout": timeout.as_dict(), "sni_hostname": target.host},
+        extensions={"sni_hostname": target.host},
     )
 
 
