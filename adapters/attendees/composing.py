@@ -27,7 +27,8 @@ def as_base64(content_type: str, content: bytes, *headers: str) -> Body:
 
 
 def as_quoted(content_type: str, content: bytes, *headers: str) -> Body:
-    octets = binascii.b2a_qp(with_crlf(content), istext=True)
+    # b2a_qp breaks long lines with a bare LF when the text itself has no line break.
+    octets = with_crlf(binascii.b2a_qp(with_crlf(content), istext=True))
     return _encoded(content_type, "quoted-printable", octets, headers)
 
 

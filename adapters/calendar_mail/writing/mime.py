@@ -28,7 +28,7 @@ def text(content_type: str, content: str) -> Part:
     octets = content.replace("\r\n", "\n").replace("\n", "\r\n").encode()
     foreign = sum(octet > 126 for octet in octets)
     if foreign * 6 <= len(octets):
-        return _part(content_type, "quoted-printable", binascii.b2a_qp(octets, istext=True))
+        return _part(content_type, "quoted-printable", _quoted(octets))
     return _part(content_type, "base64", _base64(octets))
 
 
@@ -50,6 +50,12 @@ def multipart(subtype: str, boundary: str, parts: list[Part]) -> Part:
 def _part(content_type: str, encoding: str, body: bytes, *more: tuple[str, str]) -> Part:
     headers = (("Content-Type", content_type), ("Content-Transfer-Encoding", encoding), *more)
     return Part(headers=headers, body=body)
+
+
+def _quoted(octets: bytes) -> bytes:
+    """b2a_qp breaks long lines with a bare LF when the text itself has no line break."""
+    quoted = binascii.b2a_qp(octets, istext=True)
+    return quoted.replace(CRLF, b"\n").replace(b"\n", CRLF)
 
 
 def _base64(content: bytes) -> bytes:

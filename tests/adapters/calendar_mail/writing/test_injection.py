@@ -75,6 +75,7 @@ def _check(raw: bytes, title: str, name: str) -> None:
     assert [mailbox.addr_spec for mailbox in message["From"].addresses] == [party(2).reply_address]
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
     assert raw.isascii()
+    assert b"\n" not in raw.replace(b"\r\n", b"")
     _check_calendar(reading.ics(raw), title, name)
 
 
