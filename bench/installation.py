@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import sqlite3
 import sys
@@ -18,12 +19,24 @@ _STARTS_WITHIN = 90.0  # seconds
 CHILDREN = ("temporal", "service", "worker")
 
 
+PORTS = ("api", "intake", "catcher", "temporal", "temporal-ui")
+
+
+def _choose_ports(file: Path) -> None:
+    """Ports that nobody takes while the installation is down: below those that the system gives
+    to outgoing connections, and not the ones that another `parley up` would like."""
+    first = random.randrange(12_000, 30_000, 10)
+    if not file.exists():
+        file.write_text(json.dumps({name: first + n for n, name in enumerate(PORTS)}))
+
+
 class Installation:
     """One data directory and the `parley up` that serves it."""
 
     def __init__(self, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
+        _choose_ports(data / "ports.json")
         self.links: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None
 

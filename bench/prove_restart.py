@@ -25,7 +25,7 @@ _SETTLES_WITHIN = 240.0  # seconds
 
 
 class Chaos:
-    """Kills a child or the supervisor every second or so until told to stop."""
+    """Kills a child or the supervisor every few seconds until told to stop."""
 
     def __init__(self, up: Installation, chance: random.Random, at_least: int) -> None:
         self._up = up
@@ -37,7 +37,7 @@ class Chaos:
     async def run(self, done: asyncio.Event) -> None:
         """Go on until `done`, and until there were enough kills."""
         while not (done.is_set() and self.enough.is_set()):
-            await asyncio.sleep(self._chance.uniform(0.5, 2.5))
+            await asyncio.sleep(self._chance.uniform(1.0, 5.0))
             await self._kill(self._chance.choice([*CHILDREN, "supervisor"]))
             if self.kills.total() >= self._at_least:
                 self.enough.set()
@@ -90,16 +90,19 @@ async def _play(
     up: Installation, scripts: list[Script], chance: random.Random, kills: int
 ) -> Chaos:
     chaos, done = Chaos(up, chance, kills), asyncio.Event()
-    killing = asyncio.create_task(chaos.run(done))
     room = asyncio.Semaphore(12)
 
     async def play(script: Script) -> None:
         async with room:
             await script.play()
 
-    await asyncio.gather(*(play(script) for script in scripts))
-    done.set()
-    await killing
+    async def play_all() -> None:
+        await asyncio.gather(*(play(script) for script in scripts))
+        done.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(chaos.run(done))
+        group.create_task(play_all())
     return chaos
 
 

@@ -126,12 +126,7 @@ def _refusals(course: Course) -> Iterator[Letter]:
     """
     if _last(course, MeetingEnded) is not None:
         return
-    carried = course.before.status is Status.NEGOTIATING
-    for event in course.events:
-        if not isinstance(event, ProposalRefused) or event.reason == "withdrawn":
-            continue
-        if event.reason == "replaced" and carried:
-            continue
+    for event in _last_refusals(course):
         yield _letter(
             course,
             LetterKind.PROPOSAL_DECLINED,
@@ -142,6 +137,19 @@ def _refusals(course: Course) -> Iterator[Letter]:
             by=event.by,
             proposed=event.slot,
         )
+
+
+def _last_refusals(course: Course) -> list[ProposalRefused]:
+    """One a party, as every kind of letter is sent once in a decision."""
+    carried = course.before.status is Status.NEGOTIATING
+    told: dict[int, ProposalRefused] = {}
+    for event in course.events:
+        if not isinstance(event, ProposalRefused) or event.reason == "withdrawn":
+            continue
+        if event.reason == "replaced" and carried:
+            continue
+        told[event.party] = event
+    return list(told.values())
 
 
 def _questions(course: Course) -> Iterator[Letter]:

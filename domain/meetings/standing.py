@@ -16,6 +16,11 @@ def headline(state: MeetingState, zone: str) -> str:
     return _HEADLINE[state.status].format(when=slot_words(state.slot, zone))
 
 
+def status_words(status: Status) -> str:
+    """The status as people say it: `not agreed yet`."""
+    return _STATUS[status]
+
+
 def what_next(state: MeetingState, names: Mapping[int, str], zone: str) -> str:
     """What happens next and by when, in a sentence or two."""
     reader = Reader(names, zone)
@@ -60,6 +65,16 @@ def partstat_words(partstat: Partstat) -> str:
     """A party's answer as a state: `accepted`, `no answer yet`."""
     return _PARTSTAT[partstat]
 
+
+_STATUS = {
+    Status.REQUESTED: "being prepared",
+    Status.NEGOTIATING: "not agreed yet",
+    Status.CONFIRMED: "confirmed",
+    Status.DECLINED: "no time suited everybody",
+    Status.EXPIRED: "not answered in time",
+    Status.CANCELLED: "called off",
+    Status.OVER: "over",
+}
 
 _OUTCOME = {
     Effect.APPLIED: "Your choice has been carried out.",
@@ -118,4 +133,4 @@ def _while_confirmed(state: MeetingState, reader: Reader) -> str:
 def _deadline(answer_by: Instant | None, then: str, reader: Reader) -> str:
     if answer_by is None:
         return ""
-    return f" Without it, {then} after {reader.instant(answer_by)}."
+    return f" If it does not come by {reader.instant(answer_by)}, {then}."

@@ -121,6 +121,8 @@ class Play:
     def _keep(self, before: MeetingState, letters: list[Letter]) -> None:
         for event in self.story.events:
             self.journal.append(self._entry(len(self.journal) + 1, event))
+        keys = [(letter.kind, letter.occasion, letter.party) for letter in letters]
+        assert len(keys) == len(set(keys)), "two letters would share a business key"
         for letter in letters:
             self.calendars.deliver(letter)
         assert self.story.state.sequence >= before.sequence

@@ -6,7 +6,7 @@ import pytest
 
 from domain.meetings.messages import Effect
 from domain.meetings.model import MeetingState, Partstat, PartyState, Proposal, Status, Terms
-from domain.meetings.standing import headline, outcome, what_next
+from domain.meetings.standing import headline, outcome, status_words, what_next
 from domain.values import Slot
 
 AT = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
@@ -49,8 +49,8 @@ NEXT = [
     (state(Status.REQUESTED), "The invitations are about to be sent."),
     (
         state(Status.NEGOTIATING, ACCEPTED, ASKED, answer_by=AT),
-        "An answer is still missing from Ben. Without it, the next offered time is tried or the "
-        "meeting ends after Monday 1 March 2027, 08:00 (UTC).",
+        "An answer is still missing from Ben. If it does not come by Monday 1 March 2027, "
+        "08:00 (UTC), the next offered time is tried or the meeting ends.",
     ),
     (
         state(Status.NEGOTIATING, ASKED, ASKED),
@@ -79,8 +79,8 @@ NEXT = [
             ),
         ),
         "Ben proposed Thursday 4 March 2027, 08:00–09:00 (UTC); an answer to that is still "
-        "missing from you. Without it, the agreed time stays after Tuesday 2 March 2027, "
-        "08:00 (UTC).",
+        "missing from you. If it does not come by Tuesday 2 March 2027, 08:00 (UTC), the "
+        "agreed time stays.",
     ),
     (state(Status.EXPIRED), "Nothing more will happen; the meeting has ended."),
 ]
@@ -89,6 +89,11 @@ NEXT = [
 @pytest.mark.parametrize(("meeting", "words"), NEXT)
 def test_what_comes_next_names_who_and_by_when(meeting: MeetingState, words: str) -> None:
     assert what_next(meeting, {1: "you", 2: "Ben"}, "UTC") == words
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_has_its_words(status: Status) -> None:
+    assert status_words(status)
 
 
 @pytest.mark.parametrize("effect", list(Effect))
