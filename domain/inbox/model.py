@@ -53,9 +53,9 @@ class Statement(Frozen):
     """What a calendar object states about one event, as far as a verdict depends on it.
 
     `method` is in upper case, None when the object has none. `organizers` are the addresses that
-    ORGANIZER gives, none when a client left it out (Exchange, Outlook). `about_event` is False for tasks,
-    journals and free-busy. `proposes` tells that it offers a new time in an explicit shape, even
-    one whose instant could not be told.
+    ORGANIZER gives, none when a client left it out (Exchange, Outlook). `about_event` is False
+    for tasks, journals and free-busy. `proposes` tells that it offers a new time in an explicit
+    shape, even one whose instant could not be told.
     """
 
     method: str | None

@@ -39,13 +39,17 @@ class _Builder:
         self._open: list[Component] = []
         self._outside: list[ContentLine] = []
         self._count = 0
+        self._too_deep = 0
         self._problems = problems
 
     def take(self, line: ContentLine) -> None:
-        if line.name == "BEGIN":
-            self._begin(line.value.strip().upper())
+        name = line.value.strip().upper()
+        if self._too_deep:
+            self._too_deep += {"BEGIN": 1, "END": -1}.get(line.name, 0)
+        elif line.name == "BEGIN":
+            self._begin(name)
         elif line.name == "END":
-            self._end(line.value.strip().upper())
+            self._end(name)
         elif self._open:
             self._open[-1].lines.append(line)
         else:
@@ -59,10 +63,6 @@ class _Builder:
         return self.calendars
 
     def _begin(self, name: str) -> None:
-        if self._count >= limits.COMPONENTS:
-            self._problems.say(f"more than {limits.COMPONENTS} components; the rest were not read")
-            name = "SKIPPED"
-        self._count += 1
         if name == "VCALENDAR" or not self._open:
             self._begin_calendar(name)
         if name != "VCALENDAR":
@@ -83,21 +83,26 @@ class _Builder:
         if name in _PARTS_OF_A_CALENDAR and len(self._open) > 1:
             self._problems.say(f"a {self._open[-1].name} without its end")
             del self._open[1:]
+        if len(self._open) > limits.COMPONENT_DEPTH:
+            self._problems.say("components nested too deeply were left out")
+            self._too_deep = 1
+            return
         component = Component(name)
-        parent = self._open[-1]
-        if len(self._open) <= limits.COMPONENT_DEPTH and name != "SKIPPED":
-            parent.children.append(component)
+        self._count += 1
+        if self._count <= limits.COMPONENTS:
+            self._open[-1].children.append(component)
+        else:
+            self._problems.say(f"more than {limits.COMPONENTS} components; the rest were not read")
         self._open.append(component)
 
     def _end(self, name: str) -> None:
-        names = [component.name for component in self._open]
-        if name not in names:
-            self._problems.say(f"an END:{name} ends nothing")
-            return
-        depth = len(names) - 1 - names[::-1].index(name)
-        if depth != len(names) - 1:
-            self._problems.say(f"the calendar has no END:{names[-1]}")
-        del self._open[depth:]
+        for depth in range(len(self._open) - 1, -1, -1):
+            if self._open[depth].name == name:
+                if depth < len(self._open) - 1:
+                    self._problems.say(f"the calendar has no END:{self._open[-1].name}")
+                del self._open[depth:]
+                return
+        self._problems.say(f"an END:{name[:40]} ends nothing")
 
 
 def calendars_in(lines: list[str], problems: Problems) -> list[Component]:

@@ -8,6 +8,7 @@ PARTS = 100  # 100,000 empty parts cost 6.4 s
 NESTING = 10
 CALENDAR_BYTES = 1024 * 1024
 CALENDAR_OBJECTS = 20  # calendar objects read per mail
+CALENDAR_LINES = 40_000
 CONTENT_LINE = 32 * 1024  # characters of one unfolded line
 COMPONENTS = 1000
 COMPONENT_DEPTH = 8

@@ -14,7 +14,7 @@ from adapters.calendar_mail.reading.problems import Problems
 from adapters.calendar_mail.reading.tokens import KNOWN_NAMES, PROSE_NAMES
 
 _BREAK = re.compile(rb"\r*\n|\r")
-_NAME = re.compile(rb"[ \t]*([A-Za-z][A-Za-z0-9-]{0,60})[ \t]*[;:]")
+_NAME = re.compile(rb"[ \t]*([A-Za-z][A-Za-z0-9_.-]{0,60})[ \t]*[;:]")
 _QP_SIGN = re.compile(rb"=(?:[0-9A-Fa-f]{2}|\r?\n)")
 _UTF16_SIGNS = (b"B\0E\0G\0I\0N\0", b"\0B\0E\0G\0I\0N")
 
@@ -29,7 +29,7 @@ def content_lines(data: bytes, charset: str | None, problems: Problems) -> list[
     some writers fold inside a UTF-8 character."""
     data = _in_bytes_of_one(data, charset)
     data = _without_quoted_printable(data, problems)
-    lines = _joined(_unfolded(_physical(data)), problems)
+    lines = _joined(_unfolded(_physical(data, problems)), problems)
     kept = b"\n".join(lines)
     multibyte = (known_charset(charset) or "").startswith(("utf-16", "utf-32"))
     text, guess = decoded(kept, None if multibyte else charset)
@@ -65,9 +65,13 @@ def _octet(escape: "re.Match[bytes]") -> bytes:
     return bytes.fromhex(escape.group(1).decode("ascii"))
 
 
-def _physical(data: bytes) -> list[_Physical]:
+def _physical(data: bytes, problems: Problems) -> list[_Physical]:
     lines = []
-    for text in _BREAK.split(data):
+    texts = _BREAK.split(data, limits.CALENDAR_LINES)
+    if len(texts) > limits.CALENDAR_LINES:
+        problems.say(f"more than {limits.CALENDAR_LINES} lines of calendar; the rest was not read")
+        texts.pop()
+    for text in texts:
         if text.strip():
             lines.append(_Physical(text, text[:1] in b" \t"))
     return _dedented(lines)
@@ -93,41 +97,55 @@ def _unfolded(lines: list[_Physical]) -> list[bytes]:
     return [b"".join(pieces) for pieces in unfolded]
 
 
+class _Logical:
+    """A line as it grows: unfolded already, perhaps broken where no fold was."""
+
+    def __init__(self, head: bytes) -> None:
+        name = _NAME.match(head)
+        self._pieces = [head]
+        self._size = len(head)
+        self._is_mark = _is_mark(head)
+        self._has_value = b":" in head
+        self._seam = b"\\n" if name and _upper(name) in PROSE_NAMES else b""
+
+    def goes_on_in(self, line: bytes) -> bool:
+        """Whether `line` cannot stand alone, or this one is not complete without it."""
+        if self._is_mark or _is_mark(line):
+            return False
+        name = _NAME.match(line)
+        if name is None or not self._has_value:
+            return True
+        known = _upper(name)
+        return known not in KNOWN_NAMES and known[:2] != "X-" and known.encode() != name[1]
+
+    def take(self, line: bytes) -> None:
+        if self._size <= limits.CONTENT_LINE:
+            self._pieces += (self._seam, line)
+            self._size += len(line)
+            self._has_value = self._has_value or b":" in line
+
+    def whole(self, problems: Problems) -> bytes:
+        line = b"".join(self._pieces)
+        if len(line) > limits.CONTENT_LINE:
+            problems.say("an oversized line of the calendar was cut")
+        return line[: limits.CONTENT_LINE]
+
+
 def _joined(lines: list[bytes], problems: Problems) -> list[bytes]:
     """Puts lines together that were broken without a fold, and cuts oversized ones."""
-    joined: list[list[bytes]] = []
+    joined: list[_Logical] = []
     for line in lines:
-        if joined and _continues(joined[-1], line):
+        if joined and joined[-1].goes_on_in(line):
             problems.say("a line was broken without a fold; joined to the one before it")
-            joined[-1].append(_seam(joined[-1][0]) + line)
+            joined[-1].take(line)
         else:
-            joined.append([line])
-    return [_cut(b"".join(pieces), problems) for pieces in joined]
-
-
-def _continues(before: list[bytes], line: bytes) -> bool:
-    head = before[0]
-    if _is_mark(line) or _is_mark(head):
-        return False
-    if not any(b":" in piece for piece in before):
-        return True  # a property without its value cannot be complete
-    name = _NAME.match(line)
-    if name is None:
-        return True
-    known = name.group(1).upper()
-    return known.decode() not in KNOWN_NAMES and not known.startswith(b"X-") and known != name[1]
+            joined.append(_Logical(line))
+    return [logical.whole(problems) for logical in joined]
 
 
 def _is_mark(line: bytes) -> bool:
     return line.lstrip()[:6].upper().startswith((b"BEGIN:", b"END:"))
 
 
-def _seam(head: bytes) -> bytes:
-    name = _NAME.match(head)
-    return b"\\n" if name and name.group(1).upper().decode() in PROSE_NAMES else b""
-
-
-def _cut(line: bytes, problems: Problems) -> bytes:
-    if len(line) > limits.CONTENT_LINE:
-        problems.say("an oversized line of the calendar was cut")
-    return line[: limits.CONTENT_LINE]
+def _upper(name: "re.Match[bytes]") -> str:
+    return name.group(1).decode("ascii").upper()

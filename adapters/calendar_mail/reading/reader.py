@@ -5,32 +5,19 @@ if mailed to the organizer.
 """
 
 import re
-from dataclasses import replace
 
 from adapters.calendar_mail.reading import limits
 from adapters.calendar_mail.reading.addresses import mailboxes
 from adapters.calendar_mail.reading.automatic import delivery_of, is_automatic, is_bounce
-from adapters.calendar_mail.reading.components import calendars_in
-from adapters.calendar_mail.reading.copies import agreed
+from adapters.calendar_mail.reading.calendars import Calendars, begins_calendar, is_calendar
 from adapters.calendar_mail.reading.headers import Headers, split_headers
-from adapters.calendar_mail.reading.lines import content_lines
-from adapters.calendar_mail.reading.objects import Said, said_by
+from adapters.calendar_mail.reading.objects import Said
 from adapters.calendar_mail.reading.parts import Part, leaves
 from adapters.calendar_mail.reading.problems import Problems
 from adapters.calendar_mail.reading.words import text_written
 from adapters.calendar_mail.reading.wrappings import name_wrappings
 from domain.inbox.model import Reading, Verdict
 
-_CALENDAR_BEGINS = re.compile(rb"\s*BEGIN\s*:\s*V", re.IGNORECASE)
-_CALENDAR_TYPES = {
-    "text/calendar",
-    "application/ics",
-    "application/calendar",
-    "text/x-vcalendar",
-    "text/vcalendar",
-    "application/x-ics",
-    "text/ics",
-}
 _MAIL_HEADERS = (
     "from", "to", "subject", "date", "message-id", "received", "return-path", "mime-version",
     "content-type", "delivered-to", "sender", "reply-to",
@@ -63,7 +50,7 @@ def _read(raw: bytes, problems: Problems) -> Reading:
     raw = _bounded(raw, problems)
     if not raw.strip():
         return _unreadable("there is nothing in it", problems)
-    if _CALENDAR_BEGINS.match(_LEADING.sub(b"", raw)[:40].replace(b"\0", b"")):
+    if begins_calendar(_LEADING.sub(b"", raw[:4096])):
         return _calendar_alone(raw, problems)
     headers, body = split_headers(_tidied(raw, problems), problems)
     if not headers.has(*_MAIL_HEADERS):
@@ -100,12 +87,12 @@ def _unreadable(why: str, problems: Problems) -> Reading:
 
 
 def _calendar_alone(raw: bytes, problems: Problems) -> Reading:
-    statements = _statements(raw, None, None, None, problems)
-    if not statements:
-        return _unreadable("no calendar could be read in it", problems)
-    said = agreed(statements, problems)
-    if said is None:
+    calendars = Calendars(None, problems)
+    said = calendars.read_alone(raw)
+    if said is None and calendars.disagree:
         return Reading(verdict=Verdict.NOTE, problems=problems.said())
+    if said is None:
+        return _unreadable("no calendar could be read in it", problems)
     words = text_written([], said.words, problems)
     return _reading(said, words, problems, Reading(verdict=said.verdict))
 
@@ -121,14 +108,19 @@ def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
     text = text_written(parts, (), problems)
     if is_bounce(headers, parts, text):
         return _plain(frame, Verdict.BOUNCE, text, problems)
-    said = _what_parts_say(parts, frame.sender, problems)
+    said = Calendars(frame.sender, problems).read_parts(parts)
     if said is not None:
-        if said.verdict is Verdict.NOTE and is_automatic(headers, parts):
-            said = replace(said, verdict=Verdict.AUTOMATIC)
         return _reading(said, text_written(parts, said.words, Problems()), problems, frame)
     name_wrappings(parts, problems)
-    verdict = Verdict.AUTOMATIC if is_automatic(headers, parts) else Verdict.NOTE
-    return _plain(frame, verdict, text, problems)
+    return _plain(frame, _verdict_of_words(headers, parts), text, problems)
+
+
+def _verdict_of_words(headers: Headers, parts: list[Part]) -> Verdict:
+    """A note or an automatic mail. With a calendar that could not be used it is never merely
+    automatic: Google marks its answers so, and somebody should look at a damaged one."""
+    if any(is_calendar(part) for part in parts):
+        return Verdict.NOTE
+    return Verdict.AUTOMATIC if is_automatic(headers, parts) else Verdict.NOTE
 
 
 def _plain(frame: Reading, verdict: Verdict, text: str, problems: Problems) -> Reading:
@@ -151,52 +143,6 @@ def _reading(said: Said, text: str, problems: Problems, frame: Reading) -> Readi
             "problems": problems.said(),
         }
     )
-
-
-def _what_parts_say(parts: list[Part], sender: str | None, problems: Problems) -> Said | None:
-    statements: list[Said] = []
-    for part in [part for part in parts if _may_hold_calendar(part)][: limits.CALENDAR_OBJECTS]:
-        data = part.content(problems)
-        if part.content_type in _CALENDAR_TYPES or _CALENDAR_BEGINS.match(data[:200]):
-            label = part.parameter("method")
-            statements += _without_fail(data, part.charset, label, sender, problems)
-    return agreed(statements, problems)
-
-
-def _without_fail(
-    data: bytes, charset: str | None, label: str | None, sender: str | None, problems: Problems
-) -> list[Said]:
-    """One part beyond reading must not take the rest of the mail with it."""
-    try:
-        return _statements(data, charset, label, sender, problems)
-    except (Exception, RecursionError) as error:
-        problems.say(f"a calendar part could not be read ({type(error).__name__})")
-        return []
-
-
-def _may_hold_calendar(part: Part) -> bool:
-    """Content-Type decides, not the file name (RFC 6047 §2.6); yet some send octet-stream."""
-    if part.content_type in _CALENDAR_TYPES or part.filename.endswith((".ics", ".ical", ".vcs")):
-        return True
-    return part.content_type == "text/plain" and b"VCALENDAR" in part.body[:4096].upper()
-
-
-def _statements(
-    data: bytes, charset: str | None, label: str | None, sender: str | None, problems: Problems
-) -> list[Said]:
-    if len(data) > limits.CALENDAR_BYTES:
-        problems.say(f"a calendar longer than {limits.CALENDAR_BYTES} bytes; the rest was not read")
-    lines = content_lines(data[: limits.CALENDAR_BYTES], charset, problems)
-    found = calendars_in(lines, problems)
-    if not found:
-        problems.say("a calendar part holds no calendar")
-    if len(found) > 1:
-        problems.say(f"{len(found)} calendars in one part")
-    return [
-        said
-        for calendar in found[: limits.CALENDAR_OBJECTS]
-        for said in said_by(calendar, label, sender, problems)
-    ]
 
 
 def _sender(headers: Headers, problems: Problems) -> str | None:

@@ -40,7 +40,7 @@ def _base64(body: bytes, problems: Problems) -> bytes:
 
 def _decoded_quads(digits: bytes, problems: Problems) -> bytes:
     pieces = []
-    for run in digits.split(b"="):  # several encodings glued together each end in padding
+    for run in re.split(rb"=+", digits):  # several encodings glued together each end in padding
         spare = len(run) % 4
         if spare == 1:
             problems.say("a base64 part is cut off")
