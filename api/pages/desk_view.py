@@ -13,7 +13,13 @@ from domain.meetings.messages import stream_of
 from domain.meetings.model import OWNER, MeetingState
 from domain.meetings.standing import headline, partstat_words, what_next
 from domain.meetings.transitions import Deed, possible, standing_of
-from domain.meetings.views import MailView, MeetingView, MessageView, TimelineEvent
+from domain.meetings.views import (
+    MailView,
+    MeetingView,
+    MessageView,
+    PartyView,
+    TimelineEvent,
+)
 from domain.meetings.words import listed, sentence
 from domain.outbox.model import FINAL_STATES
 from domain.values import Frozen, Instant
@@ -60,10 +66,13 @@ def list_entry(meeting: MeetingView) -> dict[str, Any]:
         "id": meeting.id,
         "title": meeting.title,
         "status": meeting.status.value,
-        "people": listed([party.name for party in meeting.parties]),
+        "people": listed([_with_answer(party) for party in meeting.parties]),
         "when": "" if meeting.slot is None else slot_words(meeting.slot, "UTC"),
-        "answers": ", ".join(partstat_words(party.partstat) for party in meeting.parties),
     }
+
+
+def _with_answer(party: PartyView) -> str:
+    return f"{party.name} ({partstat_words(party.partstat)})"
 
 
 def names_of(meeting: MeetingView) -> dict[int, str]:

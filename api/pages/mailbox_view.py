@@ -33,7 +33,7 @@ def mail_context(opened: OpenedMail, zone: str, base_url: str) -> Context:
         "mail": opened.mail,
         "zone": zone,
         "usual": usual,
-        "headers": opened.headers,
+        "all_headers": opened.headers,
         "pieces": linked(opened.text, base_url),
         "has_html": bool(opened.html),
         "invitation": opened.invitation,

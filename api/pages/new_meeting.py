@@ -54,7 +54,7 @@ class NewMeetingPages:
     async def show(self, request: Request, session: Session) -> Response:
         """The empty form."""
         session.principal.needs(Scope.MEETINGS_WRITE)
-        return self._page(session, {}, (Picked(minutes="30"), Picked(), Picked()))
+        return self._page(session, {}, (Picked(minutes="30"),) * ROWS)
 
     async def ask(self, request: Request, session: Session) -> Response:
         """Ask for the meeting: becomes a command, as over the API."""

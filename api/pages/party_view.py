@@ -16,7 +16,14 @@ from domain.meetings.civil import (
 from domain.meetings.messages import Answer, Cancellation, Effect, MeetingInput, ProposalAnswer
 from domain.meetings.model import MeetingState, Partstat
 from domain.meetings.pages import Click, PartyPage
-from domain.meetings.standing import asked_of, headline, outcome, partstat_words, what_next
+from domain.meetings.standing import (
+    asked_of,
+    headline,
+    outcome,
+    partstat_words,
+    status_words,
+    what_next,
+)
 from domain.meetings.transitions import Deed, possible, standing_of
 from domain.meetings.words import sentence
 from domain.values import Frozen, Slot
@@ -72,6 +79,8 @@ def page_context(view: PartyPage, state: MeetingState, now: datetime, asked: Ask
         "me": me,
         "asked": asked,
         "headline": headline(state, me.zone),
+        "standing": state.status.value,
+        "status_words": status_words(state.status),
         "slot": None if state.slot is None else slot_parts(state.slot, me.zone),
         "has_ended": state.status.is_ended,
         "ask": asked_of(view.party, state, names, me.zone),
