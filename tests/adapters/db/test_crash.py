@@ -15,6 +15,7 @@ from adapters.db.schema import journal as journal_table
 _EVENTS_EACH = 4
 _WRITER = f"""
 import asyncio, datetime, itertools, sys
+from adapters.db import journal
 from adapters.db.opening import open_database
 from domain.journal import NewEvent
 
@@ -49,11 +50,12 @@ def acknowledged_before_kill(url: str, at_least: int) -> set[str]:
         cwd=Path(__file__).parents[3],
     )
     assert writer.stdout is not None
-    seen = {next(writer.stdout).strip() for _ in range(at_least)}
+    seen = {writer.stdout.readline().strip() for _ in range(at_least)}
     writer.kill()
     rest = writer.stdout.read().split("\n")[:-1]  # a last line without its end was cut off
     writer.stdout.close()
     writer.wait()
+    assert "" not in seen, "the writer ended by itself"
     return seen | set(rest)
 
 
