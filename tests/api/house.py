@@ -16,7 +16,6 @@ from adapters.db import inputs
 from adapters.db.database import Database
 from adapters.db.keys import SqlKeys
 from adapters.db.meetings import SqlMeetingStore
-from adapters.db.opening import open_database
 from api.app import Parts, create_app
 from domain.access import Scope
 from domain.meetings.messages import MeetingInput, stream_of
@@ -152,17 +151,16 @@ def client_for(app: FastAPI, key: str) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def opened_house(place: Path, *, prompt: bool = False) -> AsyncIterator[House]:
-    database = open_database(f"sqlite:///{place}/parley.db", migrate=True)
+async def house_over(
+    database: Database, place: Path, *, prompt: bool = False
+) -> AsyncIterator[House]:
+    """A house over an open, empty database, with `place` for its files."""
     clock = Clock()
     settings = Settings(base_url=BASE_URL, mail_domain="parley.example.org", data_dir=place)
     store = SqlMeetingStore(database, SECRET, settings.mail_domain, settings.base_url)
     saga = InlineSaga(store, clock, prompt)
     app = create_app(Parts(settings, database, SECRET, saga.poke, clock))
     _, key = await SqlKeys(database).create("main", "test", [Scope.ADMIN], clock())
-    try:
-        async with client_for(app, key) as client:
-            yield House(database, app, clock, saga, client)
-        await asyncio.gather(*saga.running)
-    finally:
-        await database.close()
+    async with client_for(app, key) as client:
+        yield House(database, app, clock, saga, client)
+    await asyncio.gather(*saga.running)

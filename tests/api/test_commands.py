@@ -9,6 +9,12 @@ from domain.access import Scope
 from tests.api.house import NOW, House, order
 
 
+@pytest.fixture
+def house(either_house: House) -> House:
+    """What the database decides is the same on both engines."""
+    return either_house
+
+
 async def count(house: House) -> int:
     return int((await house.client.get("/meetings")).json()["count"])
 
@@ -32,10 +38,10 @@ async def test_quoted_and_bare_keys_are_the_same(house: House) -> None:
     assert again.json()["id"] == first.json()["id"]
 
 
-async def test_a_retry_after_the_end_gives_the_stored_result(prompt_house: House) -> None:
-    first = await prompt_house.ask(Idempotency_Key="k", Prefer="wait=10")
+async def test_a_retry_after_the_end_gives_the_stored_result(prompt_either_house: House) -> None:
+    first = await prompt_either_house.ask(Idempotency_Key="k", Prefer="wait=10")
 
-    again = await prompt_house.ask(Idempotency_Key="k", Prefer="wait=10")
+    again = await prompt_either_house.ask(Idempotency_Key="k", Prefer="wait=10")
 
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
@@ -101,8 +107,8 @@ async def test_a_refused_request_leaves_its_key_free(house: House) -> None:
     assert (bad.status_code, good.status_code) == (422, 202)
 
 
-async def test_a_race_of_retries_makes_one_meeting(prompt_house: House) -> None:
-    house = prompt_house
+async def test_a_race_of_retries_makes_one_meeting(prompt_either_house: House) -> None:
+    house = prompt_either_house
 
     answers = await asyncio.gather(
         *(house.ask(Idempotency_Key="k", Prefer="wait=20") for _ in range(20))

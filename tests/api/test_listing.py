@@ -8,6 +8,12 @@ import pytest
 from tests.api.house import NOW, House, order, slot
 
 
+@pytest.fixture
+def house(either_house: House) -> House:
+    """Every promise here is kept on both engines."""
+    return either_house
+
+
 async def ids(house: House, query: str) -> list[str]:
     answer = await house.client.get(f"/meetings?{query}")
     assert answer.status_code == 200, answer.text
