@@ -71,7 +71,8 @@ class Up:
         children = [Child(plan, self._layout.logs, tenure, self._say) for plan in plans]
         supervisor = Supervisor(children)
         try:
-            await _start_unless(stop, supervisor)
+            with self._screen.status("starting …"):
+                await _start_unless(stop, supervisor)
             if not stop.is_set():
                 self._show(settings, children)
             await supervisor.wait_for(stop)
@@ -104,6 +105,8 @@ class Up:
             return
         self._screen.print("[bold green]Parley is up.[/bold green]")
         for name, value in links.items():
+            if name == "base":  # for programs; people follow the links
+                continue
             self._screen.print(f"  {name:<12} {value}", soft_wrap=True)
         self._screen.print("  Ctrl-C stops it; everything goes on at the next start.")
 
