@@ -4,10 +4,9 @@ Each is added before whatever feeds it, because a crew stops in the reverse orde
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
 import uvicorn
@@ -31,11 +30,10 @@ from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
 from api.app import Parts, create_app
 from api.ports import Check
-from api.representations import event_documents
+from api.webhook_bodies import representing
 from console.ground import Ground
 from console.polling import Polling
 from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
-from domain.webhooks.model import Delivery
 
 
 async def add_intake(g: Ground) -> None:
@@ -73,22 +71,9 @@ def add_outbox(g: Ground) -> None:
 def add_webhooks(g: Ground) -> None:
     sender = WebhookSender(g.settings.webhook_allow)
     g.crew.keep("webhook connections", sender.close)
-    dispatcher = WebhookDispatcher(g.database, sender, _represent(g))
+    represent = representing(OwnerJournal(g.database), g.settings.base_url)
+    dispatcher = WebhookDispatcher(g.database, sender, represent)
     g.crew.add("webhooks", dispatcher.run(), stop=dispatcher.stop, within=20)
-
-
-def _represent(g: Ground) -> Callable[[str, Delivery], Awaitable[Mapping[str, Any] | None]]:
-    """The event of a delivery as the API shows it: one fact looks the same everywhere."""
-    journal = OwnerJournal(g.database)
-
-    async def represent(owner: str, delivery: Delivery) -> Mapping[str, Any] | None:
-        events = await journal.after(owner, delivery.position - 1, limit=1)
-        if not events or events[0].position != delivery.position:
-            return None
-        [document] = await event_documents(journal, events, g.settings.base_url, "UTC")
-        return document
-
-    return represent
 
 
 async def add_reader(g: Ground) -> None:
