@@ -1,4 +1,4 @@
-"""The one table from refusals to HTTP: every error leaves as an RFC 9457 problem with ways out.
+"""Every error leaves as an RFC 9457 problem with ways out; `problem_kinds` is the table.
 
 Nothing of the request is echoed: validation messages name the field and what to do, never the
 value, so neither secrets nor unencodable text come back.
@@ -7,7 +7,6 @@ value, so neither secrets nor unencodable text come back.
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.allowed import allowed_methods
+from api.problem_kinds import KINDS
 from domain.errors import ParleyError
 from domain.values import scrubbed
 
@@ -54,99 +54,6 @@ class PreconditionFailed(ParleyError):
 
     code = "precondition-failed"
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What one code means over HTTP. `meaning` is served at the problem's type URI;
-    `retry_after` is in seconds."""
-
-    status: int
-    title: str
-    meaning: str
-    retry_after: int | None = None
-
-
-KINDS: dict[str, Kind] = {
-    "malformed-request": Kind(
-        400, "The request is malformed", "The body is not JSON, or a header cannot be read."
-    ),
-    "idempotency-key-missing": Kind(
-        400,
-        "An Idempotency-Key is needed",
-        "Send a header `Idempotency-Key` with a fresh UUID, and the same one on every retry.",
-    ),
-    "wrong-key": Kind(
-        401,
-        "No valid API key",
-        "Send `Authorization: Bearer <key>` with a key that is neither revoked nor expired.",
-    ),
-    "not-allowed": Kind(403, "Not allowed", "The key is valid, but lacks the scope for this."),
-    "not-found": Kind(404, "Not found", "Nothing by that name exists for this key."),
-    "method-not-allowed": Kind(
-        405, "Method not allowed", "The `Allow` header lists what this resource understands."
-    ),
-    "not-acceptable": Kind(
-        406,
-        "No acceptable representation",
-        "Resources are application/prs.hal-forms+json, application/hal+json or application/json.",
-    ),
-    "refused": Kind(
-        409,
-        "Not possible now",
-        "Understood and allowed, but not in the present state; the links show what is possible.",
-    ),
-    "stream-moved": Kind(
-        409, "Somebody else was first", "Read the resource again and decide anew.", 1
-    ),
-    "address-taken": Kind(
-        409,
-        "Somebody has this address",
-        "Every address stands in your book once; `GET /people?address=` says whose it is.",
-    ),
-    "idempotency-key-in-flight": Kind(
-        409,
-        "The first request is still being decided",
-        "Repeat the same request with the same key shortly.",
-        1,
-    ),
-    "precondition-failed": Kind(
-        412, "Another version", "If-Match names a version that is no longer the present one."
-    ),
-    "body-too-large": Kind(413, "The body is too large", "Bodies may have up to 256 KB."),
-    "unsupported-media-type": Kind(
-        415, "Unsupported media type", "Send the body as `Content-Type: application/json`."
-    ),
-    "invalid-request": Kind(
-        422, "The request does not fit", "`errors` names each field and what is wrong with it."
-    ),
-    "bad-input": Kind(422, "Bad input", "What was asked cannot be understood or is out of bounds."),
-    "unknown-zone": Kind(
-        422, "Unknown time zone", "Zones are names of the IANA database, such as Europe/Lisbon."
-    ),
-    "bad-address": Kind(422, "Bad mail address", "One bare address is needed: name@example.org."),
-    "bad-target": Kind(
-        422,
-        "Webhooks cannot be sent there",
-        "A webhook needs an https URL on a public host, on port 443 or 8443.",
-    ),
-    "bad-times": Kind(
-        422, "Bad times", "A slot ends before it starts, lies in the past, or is too long."
-    ),
-    "idempotency-key-reused": Kind(
-        422,
-        "Idempotency key reused",
-        "This key came before with another body. Use a fresh key for a new request.",
-    ),
-    "internal-error": Kind(
-        500, "Something broke", "The fault is ours; it was logged under the problem's instance."
-    ),
-    "unavailable": Kind(
-        503,
-        "Temporarily unavailable",
-        "Something Parley needs is down. Repeat the same request with the same key.",
-        5,
-    ),
-}
 
 _BY_STATUS = {
     400: "malformed-request",

@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.responses import Response
 
 from api.bodies import LARGEST_BODY
-from api.errors import KINDS
 from api.hypermedia import Document, answer
 from api.ports import PortsDep
+from api.problem_kinds import KINDS
 from domain.errors import NotFound
 
 router = APIRouter(tags=["entrance"])

@@ -4,9 +4,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.errors import KINDS, PROBLEM_TYPE
+from api.errors import PROBLEM_TYPE
 from api.health import installed_version
 from api.hypermedia import HAL, HAL_FORMS, JSON
+from api.problem_kinds import KINDS
 
 _TEXT = """
 Parley finds a time for two people who have never met, by ordinary calendar mail. You ask for a

@@ -78,25 +78,29 @@ def accept(
 def _claim(c: sa.Connection, id: str, idempotency: Idempotency, at: datetime) -> str | None:
     """The command that holds the key already, None when `id` got it."""
     principal, route, key, fingerprint = idempotency
-    where = {"principal": principal, "route": route, "key": key}
-    row = {**where, "fingerprint": fingerprint, "command_id": id, "created_at": at}
-    if c.execute(_INSERT_KEY, row).scalar() is not None:
-        return None
-    held = c.execute(_BY_KEY, where).one()
-    if held.fingerprint != fingerprint:
-        raise KeyReused("This idempotency key was used for another request; send a new one.")
-    return str(held.command_id)
+    row = {"principal": principal, "route": route, "key": key, "fingerprint": fingerprint}
+    new = c.execute(_INSERT_KEY, {**row, "command_id": id, "created_at": at}).scalar()
+    return _holder(c, idempotency) if new is None else None
 
 
-def earlier(c: sa.Connection, idempotency: Idempotency) -> Command | None:
-    """The command that holds the key already. Raises `KeyReused` when its body was another."""
+def _holder(c: sa.Connection, idempotency: Idempotency) -> str | None:
+    """The command that holds the key. Raises `KeyReused` when its body was another."""
     principal, route, key, fingerprint = idempotency
     held = c.execute(_BY_KEY, {"principal": principal, "route": route, "key": key}).first()
     if held is None:
         return None
     if held.fingerprint != fingerprint:
         raise KeyReused("This idempotency key was used for another request; send a new one.")
-    return get(c, str(held.command_id), principal)
+    return str(held.command_id)
+
+
+def earlier(c: sa.Connection, idempotency: Idempotency) -> Command | None:
+    """The command that came under this key, whose principal is its owner, before.
+
+    Raises `KeyReused` when its body was another.
+    """
+    holder = _holder(c, idempotency)
+    return None if holder is None else get(c, holder, idempotency[0])
 
 
 def finish(c: sa.Connection, id: str, state: CommandState, outcome: Outcome, at: datetime) -> None:

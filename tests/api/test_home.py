@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from api.bodies import LARGEST_BODY
-from api.errors import KINDS, field_path, known_code, status_of
+from api.errors import field_path, known_code, status_of
 from api.examples import MEETING_REQUEST_EXAMPLE, RESCHEDULE_EXAMPLE
 from api.health import PATIENCE
 from api.meeting_bodies import MeetingBody, RescheduleBody
 from api.ports import Ports
+from api.problem_kinds import KINDS
 from domain.errors import ParleyError
 from tests.api.house import BASE_URL, House
 
