@@ -26,9 +26,7 @@ class OwnerCommands:
 
     async def earlier(self, submission: Submission) -> Command | None:
         """The command that this submission repeats, if it came before. Raises `KeyReused`."""
-        return await self._database.read(
-            lambda c: commands.earlier(c, submission.idempotency, submission.owner)
-        )
+        return await self._database.read(lambda c: commands.earlier(c, submission.idempotency))
 
 
 class OwnerMeetings:
