@@ -49,7 +49,7 @@ def _input_of(
 ) -> MeetingInput:
     match purpose:
         case Purpose.BOUNCE if reading.verdict is Verdict.BOUNCE:
-            return Undelivered(party=circle.party, letter=letter)
+            return _returned(reading, circle.party, letter)
         case Purpose.REPLY:
             return _reply(reading, circle.party, bound)
         case Purpose.ALIAS:  # whoever wrote there is not the party that the alias stands for
@@ -57,6 +57,13 @@ def _input_of(
             return Remark(party=writer, verdict=reading.verdict.value)
         case _:  # only the envelope sender of a bounce is taken for one
             return Remark(party=circle.party, verdict=Verdict.IGNORED.value)
+
+
+def _returned(reading: Reading, party: int, letter: str) -> MeetingInput:
+    """A delay is no loss: the other server goes on trying (RFC 3464 §2.3.3)."""
+    if reading.delivery is not None and reading.delivery.action != "failed":
+        return Remark(party=party, verdict=reading.verdict.value)
+    return Undelivered(party=party, letter=letter)
 
 
 def _reply(reading: Reading, party: int, bound: Bound) -> MeetingInput:

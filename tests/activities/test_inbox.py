@@ -7,7 +7,7 @@ import pytest
 from activities.inbox import interpret
 from domain.access import Purpose
 from domain.inbox.addressing import Circle
-from domain.inbox.model import AnswerLine, ProposedSlot, Reading, Verdict
+from domain.inbox.model import AnswerLine, Delivery, ProposedSlot, Reading, Verdict
 from domain.meetings.messages import (
     Answer,
     Cancellation,
@@ -125,6 +125,19 @@ def test_a_bounce_counts_only_at_the_bounce_address() -> None:
 
     assert said(Verdict.BOUNCE, purpose=Purpose.BOUNCE) == undelivered
     assert said(Verdict.BOUNCE) == Remark(party=1, verdict="bounce")
+
+
+@pytest.mark.parametrize(
+    ("action", "meaning"),
+    [
+        ("failed", Undelivered(party=1, letter="meeting.invitation")),
+        ("delayed", Remark(party=1, verdict="bounce")),
+    ],
+)
+def test_a_delayed_mail_is_not_lost(action: str, meaning: MeetingInput) -> None:
+    reading = Reading(verdict=Verdict.BOUNCE, delivery=Delivery(action=action))
+
+    assert interpret(reading, CIRCLE, Purpose.BOUNCE, "meeting.invitation").body == meaning
 
 
 @pytest.mark.parametrize("verdict", [one for one in Verdict if one is not Verdict.BOUNCE])
