@@ -1,5 +1,6 @@
 """Capabilities: what the tokens in mail addresses and page links open. Only hashes are kept."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -32,7 +33,18 @@ _REVOKE = (
 def grant(c: sa.Connection, secret: bytes, capability: Capability, at: datetime) -> str:
     """Make the token of `capability` known, and return it; a second call changes nothing."""
     token = derive_token(secret, capability)
-    row = {
+    c.execute(_INSERT, _row(capability, token, at))
+    return token
+
+
+def grant_all(c: sa.Connection, secret: bytes, granted: Sequence[Capability], at: datetime) -> None:
+    """Make the tokens of many capabilities known by one statement."""
+    rows = [_row(each, derive_token(secret, each), at) for each in granted]
+    c.execute(_INSERT, rows)
+
+
+def _row(capability: Capability, token: str, at: datetime) -> dict[str, object]:
+    return {
         "token_hash": token_hash(capability.purpose, token),
         "purpose": capability.purpose.value,
         "stream": capability.stream,
@@ -40,8 +52,6 @@ def grant(c: sa.Connection, secret: bytes, capability: Capability, at: datetime)
         "generation": capability.generation,
         "created_at": at,
     }
-    c.execute(_INSERT, row)
-    return token
 
 
 def find(c: sa.Connection, purpose: Purpose, token: str) -> Capability | None:

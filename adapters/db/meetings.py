@@ -48,11 +48,14 @@ def request(
     if c.execute(_GET, {"id": meeting_id}).first() is not None:
         return
     c.execute(_INSERT_MEETING, _meeting_row(meeting_id, owner, order, at))
-    for number, party in enumerate(order.parties, start=1):
-        c.execute(_INSERT_PARTY, _party_row(meeting_id, number, party))
-        for purpose in Purpose:
-            capability = Capability(purpose=purpose, stream=stream, party=number)
-            capabilities.grant(c, secret, capability, at)
+    numbered = list(enumerate(order.parties, start=1))
+    c.execute(_INSERT_PARTY, [_party_row(meeting_id, number, party) for number, party in numbered])
+    granted = [
+        Capability(purpose=purpose, stream=stream, party=number)
+        for number, _ in numbered
+        for purpose in Purpose
+    ]
+    capabilities.grant_all(c, secret, granted, at)
     requested = to_journal(MeetingRequested(terms=order.terms))
     journal.append(
         c,
