@@ -173,6 +173,10 @@ class Webhooks(Protocol):
 
     async def delivery(self, owner: str, delivery_id: str) -> Delivery: ...
 
+    async def event(self, owner: str, delivery: Delivery) -> JournalEvent | None:
+        """The event that `delivery` tells of; None for a test delivery."""
+        ...
+
     async def retry(self, owner: str, delivery_id: str, at: datetime) -> Delivery:
         """Raises `Refused` when the endpoint is disabled or an attempt is under way."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from api.ports import Journal
+from api.ports import Journal, Webhooks
 from api.representations import event_documents, source_of
 from domain.webhooks.envelope import cloud_event
 from domain.webhooks.events import stream_of
@@ -13,18 +13,18 @@ from domain.webhooks.rules import PING
 Represent = Callable[[str, Delivery], Awaitable[Mapping[str, Any] | None]]
 
 
-def representing(journal: Journal, base_url: str) -> Represent:
+def representing(webhooks: Webhooks, journal: Journal, base_url: str) -> Represent:
     """Gives the CloudEvent of an owner's delivery, or None when the journal does not have its
-    event (yet, or any more)."""
+    event."""
 
     async def represent(owner: str, delivery: Delivery) -> Mapping[str, Any] | None:
         if delivery.type == PING:
             return _ping(delivery, base_url)
-        found = await journal.after(owner, delivery.position - 1, limit=1)
-        if not found or found[0].position != delivery.position:
+        event = await webhooks.event(owner, delivery)
+        if event is None:
             return None
-        documents = await event_documents(journal, found, base_url, "UTC")
-        return documents[0]
+        [document] = await event_documents(journal, [event], base_url, "UTC")
+        return document
 
     return represent
 

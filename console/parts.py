@@ -19,6 +19,7 @@ from adapters.calendar_mail.writing.writer import MailLetterWriter
 from adapters.catcher.server import Catcher
 from adapters.db.meetings import SqlMeetingStore
 from adapters.db.owners import OwnerJournal
+from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
 from adapters.doctor.finding import Grade
 from adapters.doctor.mail import relay_of
@@ -71,7 +72,7 @@ def add_outbox(g: Ground) -> None:
 def add_webhooks(g: Ground) -> None:
     sender = WebhookSender(g.settings.webhook_allow)
     g.crew.keep("webhook connections", sender.close)
-    represent = representing(OwnerJournal(g.database), g.settings.base_url)
+    represent = representing(SqlWebhooks(g.database), OwnerJournal(g.database), g.settings.base_url)
     dispatcher = WebhookDispatcher(g.database, sender, represent)
     g.crew.add("webhooks", dispatcher.run(), stop=dispatcher.stop, within=20)
 

@@ -51,6 +51,11 @@ _STREAM = (
     .where(journal.c.version > sa.bindparam("after_version"))
     .order_by(journal.c.version)
 )
+_AT = (
+    sa.select(journal)
+    .where(journal.c.position == sa.bindparam("at_position"))
+    .where(journal.c.owner == sa.bindparam("of_owner"))
+)
 
 
 def append(
@@ -119,6 +124,13 @@ def read_after(
         query = query.where(journal.c.type.in_(types))
     query = _settled(c, query).order_by(journal.c.position).limit(limit)
     return [_event(row) for row in c.execute(query)]
+
+
+def find(c: sa.Connection, owner: str, position: int) -> JournalEvent | None:
+    """The owner's event at `position` as soon as it is committed, before readers in order may
+    pass it: what is known by its position cannot be missed."""
+    row = c.execute(_AT, {"of_owner": owner, "at_position": position}).first()
+    return None if row is None else _event(row)
 
 
 def last_position(c: sa.Connection, owner: str | None = None) -> int:

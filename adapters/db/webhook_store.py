@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from adapters.db import deliveries, endpoints, webhooks
+from adapters.db import deliveries, endpoints, journal, webhooks
 from adapters.db.database import Database
+from domain.journal import JournalEvent
 from domain.webhooks.model import Delivery, DeliveryState, Endpoint
 
 
@@ -70,6 +71,10 @@ class SqlWebhooks:
     async def delivery(self, owner: str, delivery_id: str) -> Delivery:
         """Raises `NotFound`."""
         return await self._database.read(lambda c: deliveries.get(c, owner, delivery_id))
+
+    async def event(self, owner: str, delivery: Delivery) -> JournalEvent | None:
+        """The event that `delivery` tells of; None for a test delivery."""
+        return await self._database.read(lambda c: journal.find(c, owner, delivery.position))
 
     async def retry(self, owner: str, delivery_id: str, at: datetime) -> Delivery:
         """Send again from now on. Raises `NotFound`, and `Refused` when the endpoint is disabled

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from adapters.db import deliveries
 from adapters.db.deliveries import Claim
 from api.event_types import EVENT_TYPES
-from api.webhook_bodies import representing
+from api.webhook_bodies import Represent, representing
 from domain.access import Scope
 from domain.webhooks.rules import Answer
 from tests.api.house import House
@@ -25,6 +26,11 @@ async def added(house: House, **body: Any) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
     return document
+
+
+def representing_in(house: House) -> Represent:
+    ports = house.app.state.ports
+    return representing(ports.webhooks, ports.journal, ports.settings.base_url)
 
 
 async def attempted(house: House, answer: Answer) -> list[Claim]:
@@ -313,7 +319,7 @@ async def test_a_delivery_carries_the_event_as_the_event_list_shows_it(house: Ho
     await house.invited()
     claims = await attempted(house, Answer(status=200))
     listed = (await house.client.get("/events")).json()["_embedded"]["items"]
-    represent = representing(house.app.state.ports.journal, "https://parley.example.org")
+    represent = representing_in(house)
 
     bodies = [await represent(claim.owner, claim.delivery) for claim in claims]
 
@@ -333,9 +339,7 @@ async def test_a_ping_carries_an_event_of_its_own(house: House) -> None:
     await house.client.post(f"/webhooks/{webhook['id']}/test")
     [claim] = await attempted(house, Answer(status=200))
 
-    body = await representing(house.app.state.ports.journal, "https://parley.example.org")(
-        claim.owner, claim.delivery
-    )
+    body = await representing_in(house)(claim.owner, claim.delivery)
 
     assert body is not None
     assert (body["id"], body["type"]) == (claim.delivery.id, "WebhookPing")
@@ -347,7 +351,7 @@ async def test_an_event_the_journal_does_not_have_has_no_body(house: House) -> N
     await house.client.post(f"/webhooks/{webhook['id']}/test")
     [claim] = await attempted(house, Answer(status=200))
     await house.invited()
-    represent = representing(house.app.state.ports.journal, "https://parley.example.org")
+    represent = representing_in(house)
     unknown = claim.delivery.model_copy(update={"type": "MeetingEnded", "position": 10**6})
     foreign = claim.delivery.model_copy(update={"type": "MeetingEnded", "position": 1})
 
@@ -366,3 +370,9 @@ async def test_no_answer_ever_shows_a_secret_again(house: House) -> None:
     again = [answer.text for answer in answers if "rotate-secret" not in str(answer.request.url)]
     assert not any(SECRET in text or shown.json()["secret"] in text for text in again)
     assert secrets.compare_digest(webhook["secret"], SECRET)
+
+
+def test_the_manual_names_every_type_of_event() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+
+    assert [type for type in EVENT_TYPES if f"`{type}`" not in manual] == []

@@ -1,6 +1,7 @@
 """Deliveries follow from events, are claimed by one dispatcher at a time, and are never lost."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
@@ -430,3 +431,31 @@ async def test_an_owner_has_a_bounded_number_of_endpoints(database: Database) ->
         await with_endpoints(database, endpoint("more"))
 
     await with_endpoints(database, endpoint("theirs", owner="other"))
+
+
+async def test_an_event_can_be_told_while_older_transactions_still_run(postgres: Database) -> None:
+    """Readers in order must wait for them; a delivery knows its position and need not."""
+    store = SqlWebhooks(postgres)
+    await with_endpoints(postgres, endpoint())
+    is_open, may_end = threading.Event(), threading.Event()
+
+    def linger(c: sa.Connection) -> None:
+        c.execute(sa.text("SELECT pg_current_xact_id()"))
+        is_open.set()
+        may_end.wait(30)
+
+    lingering = asyncio.create_task(postgres.write(linger))
+    await asyncio.to_thread(is_open.wait, 30)
+    try:
+        [position] = await happens(postgres, "MeetingConfirmed")
+        [claim] = await claimed(postgres)
+        event = await store.event("main", claim.delivery)
+        in_order = await postgres.read(lambda c: journal.read_after(c, 0))
+    finally:
+        may_end.set()
+        await lingering
+
+    assert event is not None
+    assert event.position == position
+    assert in_order == []
+    assert await store.event("other", claim.delivery) is None
