@@ -56,9 +56,16 @@ async def request_meeting(
     """
     offer_way_out(request, "collection", "/meetings")
     data = body.model_dump(mode="json", exclude_unset=True)
-    intent = submission(ports, request, caller.owner, asking, "meeting.request", data)
+    whole = submission(ports, request, caller.owner, asking, "meeting.request", data)
+    intent = whole.model_copy(update={"data": _without_words(data)})
     accepted = await _request(ports, body, intent)
     return await respond(request, ports, asking, accepted, _result(request, ports, caller, 201))
+
+
+def _without_words(data: dict[str, Any]) -> dict[str, Any]:
+    """What a command may keep for good: people and words are in the meeting's rows alone."""
+    personal = {"title", "description", "location", "organizer", "parties"}
+    return {name: value for name, value in data.items() if name not in personal}
 
 
 async def _request(ports: Ports, body: MeetingBody, intent: Submission) -> tuple[Command, bool]:

@@ -80,7 +80,7 @@ async def test_types_narrow_the_list(house: House) -> None:
     assert [event["type"] for event in page["_embedded"]["items"]] == ["MeetingRequested"]
 
 
-async def test_the_journal_names_nobody(house: House) -> None:
+async def test_journal_and_commands_name_nobody(house: House) -> None:
     """What is stored for good holds no personal data; only the representation does."""
     meeting_id = await house.invited()
     start = slot(NOW.replace(day=25))["start"]
@@ -88,7 +88,8 @@ async def test_the_journal_names_nobody(house: House) -> None:
     await house.say(meeting_id, Answer(party=2, proposal=proposal, sequence=0), {"comment": "Ben"})
 
     stored = await house.app.state.ports.journal.after("main", 0)
+    command = await house.app.state.ports.commands.get("main", stored[0].command)
 
-    text = " ".join(event.model_dump_json() for event in stored)
+    text = " ".join(each.model_dump_json() for each in [*stored, command])
     for personal in ("Ada", "Ben", "example.org", "example.com", "First talk"):
         assert personal not in text
