@@ -4,8 +4,9 @@ The saga is the real rules over the real store, run whenever it is poked.
 """
 
 import asyncio
+import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import uvicorn
 from activities.inbox import interpret
 from adapters.calendar_mail.sandbox.client import Sandbox
 from adapters.calendar_mail.writing.writer import MailLetterWriter
+from adapters.catcher.mailboxes import CaughtMail
 from adapters.catcher.server import Catcher
 from adapters.db import meetings
 from adapters.db.database import Database
@@ -29,7 +31,7 @@ from adapters.smtp import Relay, SmtpMailer
 from api.app import Parts, create_app
 from domain.access import Capability, Purpose, Scope, derive_token
 from domain.meetings.messages import stream_of
-from domain.meetings.model import Terms
+from domain.meetings.model import MeetingState, Terms
 from domain.meetings.requests import MeetingOrder, PartyOrder
 from domain.meetings.rules import decide
 from domain.values import Slot
@@ -47,7 +49,7 @@ class RulesInline:
     """Takes inputs with the real rules and writes the letters, one meeting at a time."""
 
     def __init__(self, store: SqlMeetingStore) -> None:
-        self._store = store
+        self.store = store
         self._writer = MailLetterWriter(MAIL_DOMAIN)
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[None]] = set()
@@ -65,13 +67,13 @@ class RulesInline:
 
     async def run(self, meeting_id: str) -> None:
         async with self._lock:
-            card = await self._store.card(meeting_id)
-            state = await self._store.load(meeting_id)
-            for taken in await self._store.take_inputs(meeting_id, 100):
+            card = await self.store.card(meeting_id)
+            state = await self.store.load(meeting_id)
+            for taken in await self.store.take_inputs(meeting_id, 100):
                 made = decide(state, taken, now())
                 assert made.outcome is not None
                 drafts = [self._writer.compose(letter, card) for letter in made.letters]
-                await self._store.record(
+                await self.store.record(
                     meeting_id, state.version, made.events, [made.outcome], drafts, now()
                 )
                 state = made.state
@@ -89,6 +91,7 @@ class World:
     database: Database
     rules: RulesInline
     catcher: Catcher
+    intake_port: int
 
     async def invited(self, title: str = "First talk") -> str:
         """The id of a meeting whose two parties have been invited, by mail as well."""
@@ -108,7 +111,7 @@ class World:
             ),
             terms=Terms(slots=slots),
         )
-        meeting_id = f"m{start:%H%M}{title[:1].lower()}"
+        meeting_id = secrets.token_hex(4)
         await self.database.write(
             lambda c: meetings.request(
                 c, meeting_id=meeting_id, owner="main", order=order, secret=SECRET, at=now()
@@ -121,17 +124,26 @@ class World:
         capability = Capability(purpose=Purpose.PAGE, stream=stream_of(meeting_id), party=party)
         return f"{self.base_url}/p/{derive_token(SECRET, capability)}"
 
-    async def mails_to(self, address: str, count: int) -> None:
-        """Returns when that many mails have arrived; 20 seconds at most."""
-        seen = 0
+    async def state_when(
+        self, meeting_id: str, holds: Callable[[MeetingState], bool]
+    ) -> MeetingState:
+        """The meeting once that holds; 20 seconds at most."""
         async with asyncio.timeout(20):
-            while seen < count:
-                after = 0 if seen == 0 else (await self.catcher.messages(address))[-1].id
-                if seen:
-                    await self.catcher.wait_for_messages(address, after=after, timeout=5)
-                else:
-                    await self.catcher.wait_for_messages(address, timeout=5)
-                seen = len(await self.catcher.messages(address))
+            while not holds(state := await self.rules.store.load(meeting_id)):
+                await self.database.bell.wait("journal", 0.2)
+        return state
+
+    async def mail_to(self, address: str, subject: str) -> CaughtMail:
+        """The newest mail to `address` whose subject begins so, once it has arrived; 20 seconds
+        at most."""
+        after = 0
+        async with asyncio.timeout(20):
+            while True:
+                mails = await self.catcher.wait_for_messages(address, after=after, timeout=5)
+                for mail in reversed(mails):
+                    if f"\nSubject: {subject}".encode() in mail.raw:
+                        return mail
+                after = mails[-1].id if mails else after
 
 
 @asynccontextmanager
@@ -157,7 +169,7 @@ async def opened_world(place: Path) -> AsyncIterator[World]:
         parts = Parts(settings, database, SECRET, rules.poke, catcher=catcher)
         await _serve(stack, parts, listening)
         _, key = await SqlKeys(database).create("main", "desk", [Scope.ADMIN], now())
-        yield World(settings.base_url, key, database, rules, catcher)
+        yield World(settings.base_url, key, database, rules, catcher, intake.port)
 
 
 async def _start_mail(

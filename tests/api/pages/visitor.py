@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from fastapi import FastAPI
@@ -80,8 +80,15 @@ def actions_of(page: httpx.Response) -> set[str]:
 class Visitor:
     """Somebody with a browser, at Parley's own address unless told otherwise."""
 
-    def __init__(self, app: FastAPI, base_url: str = BASE_URL) -> None:
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)
+    def __init__(self, app: FastAPI) -> None:
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
+
+    @classmethod
+    def at(cls, base_url: str) -> Self:
+        """A browser that goes over the network."""
+        visitor = cls.__new__(cls)
+        visitor.client = httpx.AsyncClient(base_url=base_url)
+        return visitor
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.client.get(path, headers=headers)
