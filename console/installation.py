@@ -15,7 +15,9 @@ from typing import Any, Self
 import httpx
 from pydantic import TypeAdapter
 
+from adapters.supervisor.ports import choose_ports
 from adapters.supervisor.processes import Process, is_alive
+from console.layout import WANTED_PORTS, Layout
 from domain.errors import Unavailable
 
 _ROOT = Path(__file__).parent.parent
@@ -67,6 +69,8 @@ class Installation:
         command = [sys.executable, str(_ROOT / "cli.py"), "up", "--json", "--data", str(self.data)]
         leash = [sys.executable, "-E", "-S", _LEASH, str(os.getpid()), "--"]
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Any free ports, so that several may run beside each other and beside a real one.
+        choose_ports(Layout(self.data).ports, dict.fromkeys(WANTED_PORTS, 0))
         with (self.data / "up.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *leash,

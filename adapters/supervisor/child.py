@@ -18,6 +18,7 @@ LONGEST_PAUSE = 10.0
 STEADY_AFTER = 30.0
 """Seconds; a child that lived this long starts again with the first pause."""
 
+_NOT_STARTED = 127
 BIG_LOG = 20_000_000  # bytes; a log this big is set aside when its child starts again
 
 
@@ -94,6 +95,10 @@ class Child:
         readable, writable = os.pipe()
         try:
             process = await self._spawn(writable)
+        except OSError as failure:  # no memory, no processes left: as if it had died at once
+            os.close(readable)
+            self._on_news(f"{self.plan.name} could not be started: {failure}")
+            return False, _NOT_STARTED
         finally:
             os.close(writable)
         self._process = process
