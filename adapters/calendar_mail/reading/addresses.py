@@ -18,6 +18,8 @@ def plain_address(value: str) -> str:
     value = value.strip(" \t\"'<>")
     while value[:7].lower() == "mailto:":
         value = value[7:].split("?", 1)[0].strip(" \t\"'<>")
+    if inside := re.search(r"<([^<>]*@[^<>]*)>?$", value):
+        value = inside[1]
     if "%" in value:
         value = unquote(value, errors="replace").strip(" \t\"'<>")
     return on_one_line(value, _LONGEST).lower()

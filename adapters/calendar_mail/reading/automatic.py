@@ -15,10 +15,11 @@ from domain.inbox.model import Delivery
 
 _MOST_HOPS = 25
 _DAEMONS = re.compile(
-    r"(?:mailer|mail|mailr|smtp)[-_.]?daemon|postmaster|mailerdaemon|mailsystem|mail-delivery"
+    r"(?:mailer|mail|mailr|smtp|m)[-_.]?daemon|postmaster|mailerdaemon|mailsystem|mail-delivery"
     r"(?:-subsystem)?|bounces?|microsoftexchange[0-9a-f]{16,}",
 )
 _NO_REPLY = re.compile(r"(?:no|do-?not|donot)[-_.]?reply(?:[-+_.].*)?|nobody")
+_RETURNED = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
 _MACHINE_HEADERS = (
     "x-autoreply",
     "x-autorespond",
@@ -42,16 +43,23 @@ def is_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
     """Whether the mail reports that another could not be delivered, or not yet.
 
     RFC 3464 reports are told by their parts. Others are told by who sent them (a daemon, or
-    nobody) together with how they read.
+    nobody) and one sign more; from anybody else all signs are needed, because people forward
+    bounces.
     """
     delivery = delivery_of(parts)
     if delivery is not None:
         return delivery.action in ("failed", "delayed")
     if headers.has("x-failed-recipients"):
         return True
-    said = bool(BOUNCE_SUBJECT.search(headers.text("subject") or ""))
-    said = said or bool(BOUNCE_BODY.search(text))
-    return said and (_is_from_daemon(headers) or _has_null_path(headers))
+    subject = headers.text("subject") or ""
+    signs = (
+        BOUNCE_SUBJECT.search(subject) is not None,
+        BOUNCE_BODY.search(text) is not None,
+        any(part.content_type in _RETURNED for part in parts),
+    )
+    if _is_from_daemon(headers) or _has_null_path(headers):
+        return any(signs)
+    return all(signs) and re.match(r"(?i)(re|aw|fwd?|wg|tr|rv)\s*:", subject) is None
 
 
 def delivery_of(parts: list[Part]) -> Delivery | None:
@@ -109,7 +117,7 @@ def _reports_delivery(parts: list[Part]) -> bool:
     """A delivery report that lost its machine-readable part still quotes the returned mail."""
     types = {part.content_type for part in parts}
     other = {"message/disposition-notification", "message/feedback-report"}
-    return not types & other and bool(types & {"message/rfc822", "text/rfc822-headers"})
+    return not types & other and bool(types & _RETURNED)
 
 
 def _is_report(parts: list[Part]) -> bool:

@@ -85,7 +85,7 @@ class Calendars:
 
 
 def _may_be_calendar(part: Part) -> bool:
-    """Some send octet-stream with a name, or text/plain; the first words then decide."""
-    if part.filename.endswith(_NAMES):
-        return True
-    return part.content_type == "text/plain" and b"VCALENDAR" in part.body[:4096].upper()
+    """Some send octet-stream with or without a name, or text/plain; the first words decide."""
+    if part.content_type.startswith("message/"):
+        return False
+    return part.filename.endswith(_NAMES) or part.may_hide_calendar

@@ -39,7 +39,7 @@ class Headers:
     def text(self, name: str) -> str | None:
         """The first value of `name` as people read it: one clean line."""
         value = self.get(name)
-        return None if value is None else on_one_line(_words(value), 1000)
+        return None if value is None else on_one_line(words(value), 1000)
 
     def typed(self, name: str) -> Message:
         """The header `name` alone, as the library reads types and parameters (RFC 2231)."""
@@ -50,7 +50,7 @@ class Headers:
         return lone
 
 
-def _words(value: str) -> str:
+def words(value: str) -> str:
     """Decodes RFC 2047 words; raw 8-bit text is read as UTF-8 or windows-1252."""
     if "=?" not in value:
         return decoded(value.encode("latin-1", "replace"), None)[0]

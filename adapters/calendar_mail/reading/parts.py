@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from adapters.calendar_mail.reading import limits
-from adapters.calendar_mail.reading.headers import Headers, split_headers
+from adapters.calendar_mail.reading.headers import Headers, split_headers, words
 from adapters.calendar_mail.reading.problems import Problems
 from adapters.calendar_mail.reading.transfer import undone
 
@@ -24,8 +24,9 @@ class Part:
 
     @property
     def content_type(self) -> str:
-        """The media type in lower case; text/plain when absent, as RFC 2045 §5.2 says."""
-        return self.headers.typed("content-type").get_content_type()
+        """The media type in lower case, without what follows it even where the semicolon is
+        missing; text/plain when absent or senseless, as RFC 2045 §5.2 says."""
+        return self.headers.typed("content-type").get_content_type().split()[0]
 
     @property
     def is_attachment(self) -> bool:
@@ -39,7 +40,7 @@ class Part:
     def filename(self) -> str:
         """The file name in lower case, '' without one."""
         lone = self.headers.typed("content-disposition").get_filename("")
-        return str(lone or self.parameter("name") or "").strip().lower()
+        return words(str(lone or self.parameter("name") or "")).strip().lower()
 
     def parameter(self, name: str) -> str | None:
         """A parameter of Content-Type, without quotes."""
@@ -53,8 +54,18 @@ class Part:
 
     def content(self, problems: Problems) -> bytes:
         """The body without its transfer encoding."""
-        encoding = self.headers.get("content-transfer-encoding") or ""
-        return undone(self.body, encoding, problems)
+        return undone(self.body, self._encoding, problems)
+
+    @property
+    def may_hide_calendar(self) -> bool:
+        """Whether the body looks like a calendar, whatever the part calls itself."""
+        head = self.body[:4096].upper()
+        return b"VCALENDAR" in head or head.lstrip().startswith(b"QKVHSU46V")
+
+    @property
+    def _encoding(self) -> str:
+        value = (self.headers.get("content-transfer-encoding") or "").strip(" \t'\";")
+        return value.split(" ")[0].split(";")[0].lower()
 
 
 def leaves(headers: Headers, body: bytes, problems: Problems) -> list[Part]:

@@ -22,7 +22,7 @@ BOUNCE_SUBJECT = any_of(
     r"no se puede entregar|no entregado|devuelto|error de entrega",
     r"não entregue|não (?:foi )?(?:possível )?entreg|falha na entrega",
     r"mancato recapito|impossibile recapitare|onbestelbaar|niet bezorgd|nie dostarczono",
-    r"недоставлен|не доставлен|未送達|退信|配信不能|배달되지",
+    r"недоставлен|не доставлен|未送達|退信|配信不能|配信できません|エラー通知|배달되지",
 )
 BOUNCE_BODY = any_of(
     r"this is the qmail-send program|this is the mail (?:delivery )?system at",

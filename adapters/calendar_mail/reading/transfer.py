@@ -12,7 +12,6 @@ _PLAIN_CALENDAR = re.compile(rb"\s*BEGIN:V", re.IGNORECASE)
 
 def undone(body: bytes, encoding: str, problems: Problems) -> bytes:
     """`body` without its transfer encoding; a wrong label is noticed. Never raises."""
-    encoding = encoding.strip(" \t'\";").lower()
     if encoding == "base64":
         if _PLAIN_CALENDAR.match(body):
             problems.say("a part labelled base64 is not encoded; read as it is")

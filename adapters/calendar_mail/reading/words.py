@@ -10,9 +10,7 @@ from adapters.calendar_mail.reading.phrases import ATTRIBUTION, QUOTED_ORIGINAL
 from adapters.calendar_mail.reading.problems import Problems
 from domain.values import scrubbed
 
-_ABOVE_QUOTE = re.compile(
-    r"(?:^[^\n>]{1,200}\n)?^[^\n>]{0,300}:[ \t]*\n(?:[ \t]*\n)?(?=>)", re.MULTILINE
-)
+_ABOVE_QUOTE = re.compile(r"^(?!>)[^\n]{0,300}:[ \t]*\n(?:[ \t]*\n)?(?=>)", re.MULTILINE)
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
 _LONGEST = 20_000
 
@@ -32,11 +30,11 @@ def without_original(text: str) -> str:
         found.start() for found in (QUOTED_ORIGINAL.search(text), _SIGNATURE.search(text)) if found
     ]
     text = text[: min(ends)] if ends else text
-    text = _ABOVE_QUOTE.sub("", text)
-    attribution = ATTRIBUTION.search(text)
-    if attribution and not _own_words(text[attribution.end() :]):
-        text = text[: attribution.start()]
-    return _own_words(text)
+    for attribution in reversed(list(ATTRIBUTION.finditer(text))):
+        rest = text[attribution.end() :]
+        if rest.lstrip().startswith(">") or not _own_words(rest):
+            text = text[: attribution.start()] + rest
+    return _own_words(_ABOVE_QUOTE.sub("", text))
 
 
 def _own_words(text: str) -> str:

@@ -1,0 +1,109 @@
+"""Which mail no person wrote."""
+
+import pytest
+
+from adapters.calendar_mail.reading.reader import read_mail
+from domain.inbox.model import Delivery, Verdict
+
+HEAD = "From: alice@example.org\nTo: r+token@parley.example\n"
+
+
+def verdict(headers: str, body: str = "Hello") -> Verdict:
+    return read_mail(f"{HEAD}{headers}\n\n{body}".encode()).verdict
+
+
+def report(status: str) -> str:
+    return (
+        f"{HEAD}Subject: Report\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+        "--b\n\nSome words.\n--b\nContent-Type: message/delivery-status\n\n"
+        f"Reporting-MTA: dns; mx.example.org\n\n{status}\n--b--"
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: Auto-Generated; owner-email=x@example.org",
+        "Precedence: bulk",
+        "Precedence: auto_reply",
+        "List-Id: <list.example.org>",
+        "X-Auto-Response-Suppress: All",
+        "X-Autoreply: yes",
+        "X-Autorespond: vacation",
+        "Return-Path: <>",
+        "Subject: Out of Office: A meeting",
+        "Subject: Automatische Antwort: A meeting",
+        "Subject: =?utf-8?q?R=C3=A9ponse_automatique_=3A_A_meeting?=",
+        "Subject: Re: [Auto-Reply] A meeting",
+        "\n".join("Received: from a by b" for _ in range(26)),
+    ],
+)
+def test_a_program_is_known_by_its_headers(header: str) -> None:
+    assert verdict(header) is Verdict.AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Subject: Re: A meeting",
+        "Auto-Submitted: no",
+        "Subject: Automatic doors, and our meeting",
+        "Return-Path: <alice@example.org>",
+        "Precedence: normal",
+        "Subject: I was away last week",
+    ],
+)
+def test_a_person_is_not_taken_for_a_program(header: str) -> None:
+    assert verdict(header) is Verdict.NOTE
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "delivery"),
+    [
+        (
+            "Final-Recipient: rfc822; alice@example.org\nAction: failed\nStatus: 5.1.1",
+            Verdict.BOUNCE,
+            Delivery(action="failed", status="5.1.1", recipient="alice@example.org"),
+        ),
+        (
+            "Final-Recipient: rfc822;alice@example.org\nAction: Delayed\nStatus: 4.4.7 (slow)",
+            Verdict.BOUNCE,
+            Delivery(action="delayed", status="4.4.7", recipient="alice@example.org"),
+        ),
+        (
+            "Final-Recipient: rfc822; alice@example.org\nAction: delivered\nStatus: 2.1.5",
+            Verdict.AUTOMATIC,
+            Delivery(action="delivered", status="2.1.5", recipient="alice@example.org"),
+        ),
+        ("", Verdict.BOUNCE, Delivery(action="failed")),
+    ],
+)
+def test_a_delivery_report_says_what_became_of_the_mail(
+    status: str, expected: Verdict, delivery: Delivery
+) -> None:
+    reading = read_mail(report(status).encode())
+
+    assert reading.verdict is expected
+    assert reading.delivery == delivery
+
+
+def test_a_failure_among_several_recipients_counts() -> None:
+    groups = "\n\n".join(
+        f"Final-Recipient: rfc822; {who}@example.org\nAction: {what}\nStatus: 5.0.0"
+        for who, what in (("a", "delivered"), ("b", "failed"))
+    )
+
+    delivery = read_mail(report(groups).encode()).delivery
+
+    assert delivery is not None
+    assert (delivery.action, delivery.recipient) == ("failed", "b@example.org")
+
+
+def test_two_senders_are_no_sender() -> None:
+    assert read_mail(b"From: a@example.org\nFrom: b@example.org\n\nx").sender is None
+    assert read_mail(b"From: a@example.org, b@example.org\n\nx").sender is None
+    assert read_mail(b'From: "a@example.org" <b@example.net>\n\nx').sender == "b@example.net"
+    assert read_mail(b"From: a@example.org)b@example.net\n\nx").sender is None
+    assert read_mail(b"From: A@Example.org (Alice)\n\nx").sender == "a@example.org"
