@@ -128,7 +128,7 @@ def _views(c: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[MeetingView]:
 
 
 def _party(row: sa.Row[Any]) -> PartyView:
-    shown = PartyView.model_fields.keys() - {"page_url"}
+    shown = PartyView.model_fields
     return PartyView.model_validate({name: row._mapping[name] for name in shown})
 
 
