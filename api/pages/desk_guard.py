@@ -11,7 +11,7 @@ from api.pages.ports import PageParts
 from api.pages.rendering import Pages, see_other
 from api.pages.sessions import Session, Sessions, SignedOut, login_path
 from domain.access import Scope
-from domain.errors import BadInput, NotAllowed, NotFound, ParleyError
+from domain.errors import BadInput, NotAllowed, NotFound, ParleyError, Unavailable
 
 Handler = Callable[[Request, Session], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -62,6 +62,8 @@ def _status(refusal: ParleyError) -> int:
         return 404
     if isinstance(refusal, NotAllowed):
         return 403
+    if isinstance(refusal, Unavailable):
+        return 503
     return 422 if isinstance(refusal, BadInput) else 409
 
 

@@ -51,10 +51,14 @@ async def opened_browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def opened_page(
-    browser: Browser, viewport: ViewportSize = DESKTOP, *, dark: bool = False
+    browser: Browser,
+    viewport: ViewportSize = DESKTOP,
+    *,
+    dark: bool = False,
+    expected: tuple[str, ...] = (),
 ) -> AsyncIterator[Page]:
-    """A page with its own cookies. What the page complained of must be nothing: a refused
-    resource or a failed script is a fault of ours."""
+    """A page with its own cookies. The browser's console must stay empty, but for complaints
+    that hold one of the `expected` words: a refused resource is a fault of ours."""
     context: BrowserContext = await browser.new_context(
         viewport=viewport, color_scheme="dark" if dark else "light", java_script_enabled=True
     )
@@ -65,7 +69,8 @@ async def opened_page(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     try:
         yield page
-        assert not complaints, complaints
+        unexpected = [text for text in complaints if not any(word in text for word in expected)]
+        assert not unexpected, unexpected
     finally:
         await context.close()
 

@@ -106,6 +106,10 @@ TOLD: list[tuple[events.MeetingEvent, str]] = [
         "An answer came from Ben, but it was about an earlier time, so it does not count for the "
         "present one. The current state was sent again.",
     ),
+    (
+        aside("unchanged"),
+        "An answer came from Ben, but it proposed the time that stands already.",
+    ),
     (aside("ended"), "An answer came from Ben, but the meeting had already ended."),
     (aside("odd"), "An answer came from Ben, but it was set aside (odd)."),
     (proposed(), f"Ben proposed {TEN_WORDS}."),
