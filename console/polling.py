@@ -24,10 +24,12 @@ class Polling:
         self._settings = settings
         self._make = make
         self._worker: Worker | None = None
+        self._task: asyncio.Task[None] | None = None
         self.started = asyncio.Event()
 
     async def run(self) -> None:
         """Returns only when stopped. Raises what ended the polling otherwise."""
+        self._task = asyncio.current_task()
         client = await connect_patiently(self._settings)
         self._worker = self._make(client)
         self.started.set()
@@ -37,8 +39,8 @@ class Polling:
         """Take no more tasks, and finish those in hand."""
         if self._worker is not None and self._worker.is_running:
             await self._worker.shutdown()
-        elif self._worker is None:
-            raise TimeoutError  # still waiting for the server: nothing to drain
+        elif self._task is not None:  # still waiting for the server: there is nothing to drain
+            self._task.cancel()
 
 
 async def connect_patiently(settings: Settings) -> Client:
