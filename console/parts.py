@@ -26,6 +26,7 @@ from adapters.doctor.mail import relay_of
 from adapters.doctor.temporal import check_pollers
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
+from adapters.retention import Retention
 from adapters.smtp import SmtpMailer
 from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
@@ -75,6 +76,10 @@ def add_webhooks(g: Ground) -> None:
     represent = representing(SqlWebhooks(g.database), OwnerJournal(g.database), g.settings.base_url)
     dispatcher = WebhookDispatcher(g.database, sender, represent)
     g.crew.add("webhooks", dispatcher.run(), stop=dispatcher.stop, within=20)
+
+
+def add_retention(g: Ground) -> None:
+    g.crew.add("retention", Retention(g.database).run())
 
 
 async def add_reader(g: Ground) -> None:

@@ -36,6 +36,7 @@ async def _add_acting(g: Ground) -> None:
     """What acts on the world, and what drives it."""
     parts.add_outbox(g)
     parts.add_webhooks(g)
+    parts.add_retention(g)
     parts.add_activities(g)
     g.crew.add("relay", g.relay.run())
     await parts.add_reader(g)

@@ -89,6 +89,11 @@ _FAILING = (
     .where(webhooks.c.id == sa.bindparam("endpoint"))
     .values(failing_since=sa.bindparam("since"))
 )
+_FORGET = (
+    sa.delete(deliveries)
+    .where(deliveries.c.state == DeliveryState.DELIVERED.value)
+    .where(deliveries.c.delivered_at < sa.bindparam("before"))
+)
 _OWNED = (
     sa.select(deliveries)
     .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
@@ -238,3 +243,9 @@ def _delivery(row: sa.Row[Any]) -> Delivery:
     known = row._mapping
     fields = {name: known[name] for name in Delivery.model_fields if name in known}
     return Delivery.model_validate({**fields, "endpoint_id": row.webhook_id})
+
+
+def forget_delivered(c: sa.Connection, before: datetime) -> int:
+    """Drop what was delivered before that instant; the journal keeps the events. Returns how
+    many."""
+    return int(c.execute(_FORGET, {"before": before}).rowcount)

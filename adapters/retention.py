@@ -1,0 +1,53 @@
+"""Forgetting what was only kept for a while: answers under idempotency keys, and delivered
+webhooks. Facts, mails and commands stay."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from adapters.db import commands, deliveries
+from adapters.db.database import Database
+from domain.errors import Unavailable
+
+KEYS_FOR = timedelta(hours=72)
+"""How long a request may be repeated under its key and get the first answer."""
+
+DELIVERIES_FOR = timedelta(days=30)
+"""How long an owner can see that a webhook was delivered."""
+
+_EVERY = 3600.0  # seconds
+_log = logging.getLogger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Retention:
+    """Forgets once an hour. Any number of processes may do so at once: deleting repeats freely."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._database = database
+        self._now = now
+
+    async def run(self) -> None:
+        """Go on until cancelled; a database that is down is asked again in an hour."""
+        while True:
+            try:
+                await self.forget()
+            except Unavailable as failure:
+                _log.warning("nothing was forgotten: %s", failure)
+            await asyncio.sleep(_EVERY)
+
+    async def forget(self) -> int:
+        """Forget what is old enough; returns how many rows that were."""
+        now = self._now()
+
+        def work(c: sa.Connection) -> int:
+            keys = commands.forget_keys(c, now - KEYS_FOR)
+            return keys + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
+
+        return await self._database.write(work)
