@@ -54,7 +54,8 @@ def _participant(line: ContentLine, problems: Problems) -> Participant:
 
 
 def _partstat(line: ContentLine, problems: Problems) -> str:
-    value = line.params.get("PARTSTAT", "").strip(" '\"").upper() or NEEDS_ACTION
+    stated = line.params.get("PARTSTAT") or line.params.get("STATUS", "")  # vCalendar 1.0
+    value = stated.strip(" '\"").upper() or NEEDS_ACTION
     if value not in ANSWERS and value != NEEDS_ACTION:
         problems.say(f"the PARTSTAT {value!r} is unknown; not taken for an answer")
     return value[:40]
