@@ -121,7 +121,9 @@ def _while_negotiating(state: MeetingState, reader: Reader) -> str:
 
 def _while_confirmed(state: MeetingState, reader: Reader) -> str:
     if state.proposal is None:
-        return "Everybody has the time in their calendar. A reminder goes out before it begins."
+        is_due = state.terms.remind_before is not None and not state.meeting_reminder_sent
+        reminder = " A reminder goes out before it begins." if is_due else ""
+        return f"Everybody has the time in their calendar.{reminder}"
     asked = [n for n in state.others(state.proposal.party) if n not in state.proposal.accepted_by]
     return (
         f"{reader.starting(state.proposal.party)} proposed {reader.slot(state.proposal.slot)}; "

@@ -65,6 +65,14 @@ NEXT = [
         "Everybody has the time in their calendar. A reminder goes out before it begins.",
     ),
     (
+        state(Status.CONFIRMED, ACCEPTED, ACCEPTED, meeting_reminder_sent=True),
+        "Everybody has the time in their calendar.",
+    ),
+    (
+        state(Status.CONFIRMED, ACCEPTED, terms=Terms(slots=(SLOT,), remind_before=None)),
+        "Everybody has the time in their calendar.",
+    ),
+    (
         state(
             Status.CONFIRMED,
             ACCEPTED,
