@@ -43,8 +43,16 @@ def is_running(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    while is_running(pid):
-        await asyncio.sleep(0.01)
+    """Wait until the process has ended, whoever its parent is."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(process, ended.set)
+    await ended.wait()
+    asyncio.get_running_loop().remove_reader(process)
+    os.close(process)
 
 
 async def test_it_is_a_mail_reader(sandbox: Sandbox) -> None:
