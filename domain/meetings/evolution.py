@@ -1,7 +1,7 @@
 """How each fact changes what is known of a meeting: the fold from journal to state."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.errors import NotFound
@@ -59,7 +59,31 @@ def fold(events: Sequence[JournalEvent]) -> MeetingState:
 def evolve(state: MeetingState, event: MeetingEvent, version: int, at: datetime) -> MeetingState:
     """The state after `event`, decided at the instant `at`, became version `version`."""
     changes = _changes(state, event, version, at)
+    if _is_mailed(event):
+        changes["stamped_at"] = _next_stamp(state, at)
     return state.model_copy(update={"version": version, **changes})
+
+
+def _is_mailed(event: MeetingEvent) -> bool:
+    """Whether a calendar object may follow from the event."""
+    match event:
+        case AnswerSetAside():
+            return event.resend
+        case SlotOffered() | MeetingConfirmed() | MeetingEnded():
+            return True
+        case ProposalRefused() | CurrentStateResent():
+            return True
+        case _:
+            return False
+
+
+def _next_stamp(state: MeetingState, at: datetime) -> datetime:
+    """A DTSTAMP later than every one before. It counts whole seconds, and of two objects with one
+    SEQUENCE and one DTSTAMP a calendar keeps whichever came first (RFC 5546 §2.1.5)."""
+    stamp = at.replace(microsecond=0)
+    if state.stamped_at is not None and stamp <= state.stamped_at:
+        return state.stamped_at + timedelta(seconds=1)
+    return stamp
 
 
 def _changes(  # noqa: C901  # one arm per event type, flat

@@ -107,7 +107,8 @@ class MeetingState(Frozen):
 
     `slot` is the time in every calendar at `sequence`; `origin` is who brought it (0: the
     owner). While a party's time is on the table, `standing` is the owner's slot it stands
-    in for, with the parties that accepted or declined that one.
+    in for, with the parties that accepted or declined that one. `stamped_at` is the DTSTAMP of the
+    last calendar object sent, in whole seconds.
     """
 
     terms: Terms
@@ -129,6 +130,7 @@ class MeetingState(Frozen):
     answer_by: Instant | None = None
     reminders_sent: int = 0
     meeting_reminder_sent: bool = False
+    stamped_at: Instant | None = None
 
     def party(self, number: int) -> PartyState:
         return self.parties[number - 1]

@@ -1,6 +1,7 @@
 """From facts to mails: which letters one decision sends, at most one calendar letter a party."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TypeVar
 
 from domain.meetings.course import Course
@@ -41,7 +42,7 @@ def _letter(course: Course, kind: LetterKind, party: int, **more: object) -> Let
         "kind": kind,
         "party": party,
         "occasion": state.version,
-        "at": course.now,
+        "at": _stamp(course),
         "sequence": state.sequence,
         "slot": state.slot,
         "partstats": tuple(each.partstat for each in state.parties),
@@ -49,6 +50,12 @@ def _letter(course: Course, kind: LetterKind, party: int, **more: object) -> Let
         **more,
     }
     return Letter.model_validate(fields)
+
+
+def _stamp(course: Course) -> datetime:
+    """The instant that letters carry: never the one of an earlier calendar object."""
+    before, after = course.before.stamped_at, course.state.stamped_at
+    return course.now if after is None or after == before else after
 
 
 def _everybody(course: Course, kind: LetterKind, **more: object) -> Iterator[Letter]:

@@ -16,7 +16,8 @@ class ActivityOptions(TypedDict):
 
 DATABASE = ActivityOptions(
     task_queue=ACTIVITY_QUEUE,
-    start_to_close_timeout=timedelta(seconds=30),
+    # A service killed in the middle is noticed by this alone, and its meeting waits so long.
+    start_to_close_timeout=timedelta(seconds=10),
     # For as long as it takes: the database comes back, and nothing else can be done without it.
     retry_policy=RetryPolicy(
         initial_interval=timedelta(milliseconds=200),

@@ -1,6 +1,6 @@
 """Whatever is said, in whatever order, copied, stale or crossing: the promises hold."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -71,6 +71,7 @@ class Calendars:
 
     def __init__(self) -> None:
         self.events: dict[int, tuple[int, Slot | None]] = {}
+        self._stamps: set[tuple[int, int, datetime]] = set()
 
     def deliver(self, letter: Letter) -> None:
         request = {
@@ -80,6 +81,10 @@ class Calendars:
             LetterKind.CURRENT,
         }
         held, _ = self.events.get(letter.party, (-1, None))
+        if letter.kind in {*request, LetterKind.CANCELLATION}:
+            stamp = (letter.party, letter.sequence, letter.at.replace(microsecond=0))
+            assert stamp not in self._stamps, "a calendar would take the second for a copy"
+            self._stamps.add(stamp)
         if letter.kind in request and letter.sequence >= held:
             self.events[letter.party] = (letter.sequence, letter.slot)
         if letter.kind is LetterKind.CANCELLATION and letter.sequence >= held:
