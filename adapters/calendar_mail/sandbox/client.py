@@ -11,10 +11,11 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from adapters.calendar_mail.sandbox import limits
+from adapters.calendar_mail.sandbox import limits, protocol
 from domain.inbox.model import Reading, Verdict
 
 _ROOT = Path(__file__).resolve().parents[3]
+_ATTEMPTS = 3
 _SERVER = "adapters.calendar_mail.sandbox.server"
 
 
@@ -28,7 +29,7 @@ class Sandbox:
     Use as an async context manager. At most `size` mails are read at once. A child has 512 MB,
     5 s of processor time and 10 s; one that dies or runs out gives an `unreadable` reading. If
     the server itself dies it is started again and the mail is read once more, so that only a
-    mail's own doing counts against it.
+    mail's own doing counts against it (at most three times).
     """
 
     def __init__(self, size: int = 2) -> None:
@@ -51,23 +52,23 @@ class Sandbox:
 
     async def read(self, raw: bytes) -> Reading:
         """What `raw` says; never raises for anything the bytes may hold."""
-        return await self._read(raw, b"m")
+        return await self._read(raw, protocol.AS_MAIL)
 
     async def read_calendar(self, raw: bytes) -> Reading:
         """As `read`, for a calendar object in a file of its own."""
-        return await self._read(raw, b"c")
+        return await self._read(raw, protocol.AS_CALENDAR)
 
     async def _read(self, raw: bytes, kind: bytes) -> Reading:
         async with self._slots:
-            for _ in range(2):
+            for _ in range(_ATTEMPTS):
                 server = self._running()
                 try:
                     answer = await server.ask(raw[: limits.MAIL_BYTES], kind)
+                    if answer or await server.is_serving():
+                        return _reading(answer)
                 except (OSError, _Hung):
-                    server.kill()
-                    continue
-                if answer or server.is_alive():
-                    return _reading(answer)
+                    pass
+                server.kill()  # it is gone or hung, and other readings may have ended it too
             return _unreadable("the reading process could not be kept running")
 
     def _running(self) -> "_Server":
@@ -113,6 +114,11 @@ class _Server:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    async def is_serving(self) -> bool:
+        """Whether the server itself answers. Its process table entry may outlive its sockets,
+        so only an answer tells a child that died from a server that did. Raises as `ask`."""
+        return await self.ask(b"", protocol.PING) == protocol.PONG
 
     async def ask(self, raw: bytes, kind: bytes) -> bytes:
         """What a child made of `raw`; empty when it died. Raises OSError when the server is

@@ -16,11 +16,9 @@ import socket
 import sys
 
 from adapters.calendar_mail.reading.reader import read_calendar, read_mail
-from adapters.calendar_mail.sandbox import limits
+from adapters.calendar_mail.sandbox import limits, protocol
 from domain.inbox.model import Reading
 
-AS_MAIL = b"m"
-AS_CALENDAR = b"c"
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _SAMPLE = b"""From: one@example.org
@@ -53,7 +51,15 @@ def main() -> None:
         if not kind:
             return
         for descriptor in descriptors:
-            _fork(control, descriptor, kind)
+            if kind == protocol.PING:
+                _pong(descriptor)
+            else:
+                _fork(control, descriptor, kind)
+
+
+def _pong(descriptor: int) -> None:
+    with contextlib.suppress(OSError), socket.socket(fileno=descriptor) as wall:
+        wall.sendall(protocol.PONG)
 
 
 def _fork(control: socket.socket, descriptor: int, kind: bytes) -> None:
@@ -72,7 +78,7 @@ def _child(control: socket.socket, descriptor: int, kind: bytes) -> None:
         _confine()
         with socket.socket(fileno=descriptor) as wall:
             raw = _received(wall)
-            reading = read_calendar(raw) if kind == AS_CALENDAR else read_mail(raw)
+            reading = read_calendar(raw) if kind == protocol.AS_CALENDAR else read_mail(raw)
             wall.sendall(_as_json(reading))
     finally:
         os._exit(0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from activities.ports import MailReader
+from adapters.calendar_mail.sandbox import protocol
 from adapters.calendar_mail.sandbox.client import Sandbox
 from domain.inbox.model import Verdict
 from tests.adapters.calendar_mail.reading.bombs import BOMBS
@@ -103,7 +104,7 @@ async def test_a_child_that_dies_makes_its_mail_unreadable(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def answers_nothing(raw: bytes, kind: bytes) -> bytes:
-        return b""
+        return protocol.PONG if kind == protocol.PING else b""
 
     server = sandbox._server
     assert server is not None
@@ -149,7 +150,8 @@ async def test_the_server_ends_with_its_parent() -> None:
         sys.executable,
         "-c",
         "import asyncio\n"
-        "from adapters.calendar_mail.sandbox.client import Sandbox\n"
+        "from adapters.calendar_mail.sandbox import protocol
+from adapters.calendar_mail.sandbox.client import Sandbox\n"
         "async def main():\n"
         "    async with Sandbox() as sandbox:\n"
         "        await sandbox.read(b'x')\n"
