@@ -150,8 +150,7 @@ async def test_the_server_ends_with_its_parent() -> None:
         sys.executable,
         "-c",
         "import asyncio\n"
-        "from adapters.calendar_mail.sandbox import protocol
-from adapters.calendar_mail.sandbox.client import Sandbox\n"
+        "from adapters.calendar_mail.sandbox.client import Sandbox\n"
         "async def main():\n"
         "    async with Sandbox() as sandbox:\n"
         "        await sandbox.read(b'x')\n"
