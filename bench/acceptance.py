@@ -8,8 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.installation import Installation, installation
 from bench.report import Row, percentile
+from console.installation import Installation
 
 
 class Line:
@@ -44,6 +44,11 @@ class Line:
         self._writer.close()
 
 
+def _headers(up: Installation, number: int) -> str:
+    key = up.links["api_key"]
+    return f'Authorization: Bearer {key}\r\nIdempotency-Key: "{number}"\r\n'
+
+
 def _body(number: int) -> bytes:
     start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=10)
     slot = {"start": start.isoformat(), "end": (start + timedelta(hours=1)).isoformat()}
@@ -60,7 +65,7 @@ async def _at_rate(up: Installation, rate: int, seconds: float, first: int) -> l
     connection counts, or a slow server would slow its own measurement down."""
     lines: asyncio.Queue[Line] = asyncio.Queue()
     for _ in range(64):
-        lines.put_nowait(await Line.open(up.api))
+        lines.put_nowait(await Line.open(up.base))
     taken: list[float] = []
     started = time.perf_counter()
 
@@ -68,8 +73,8 @@ async def _at_rate(up: Installation, rate: int, seconds: float, first: int) -> l
         due = started + number / rate
         await asyncio.sleep(max(due - time.perf_counter(), 0))
         line = await lines.get()
-        key = f'Authorization: Bearer {up.api_key}\r\nIdempotency-Key: "{first + number}"\r\n'
-        status = await line.post("/meetings", _body(first + number), key)
+        headers = _headers(up, first + number)
+        status = await line.post("/meetings", _body(first + number), headers)
         lines.put_nowait(line)
         if status != 202:
             raise AssertionError(f"a command was answered {status}")
@@ -83,9 +88,11 @@ async def _at_rate(up: Installation, rate: int, seconds: float, first: int) -> l
 
 async def _first_invitations(up: Installation, count: int) -> list[float]:
     """Milliseconds from sending the request to the first invitation's acceptance, one by one."""
-    line, taken = await Line.open(up.api), []
+    line, taken = await Line.open(up.base), []
     for number in range(count):
-        headers = f'Authorization: Bearer {up.api_key}\r\nIdempotency-Key: "invite-{number}"\r\n'
+        headers = (
+            f'Authorization: Bearer {up.links["api_key"]}\r\nIdempotency-Key: "invite-{number}"\r\n'
+        )
         name = 1_000_000 + number
         started = time.time()
         await line.post("/meetings", _body(name), headers)
@@ -108,7 +115,7 @@ async def run(rates: tuple[int, ...] = (50, 500), seconds: float = 4.0) -> list[
     """First the quiet latency, then acceptance while the sagas of all those meetings start."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as data:
-        async with installation(Path(data) / "data") as up:
+        async with Installation(Path(data) / "data") as up:
             await _first_invitations(up, 3)
             invited = await _first_invitations(up, 20)
             rows += _rows("request to invitation at the receiver", invited, "one by one")

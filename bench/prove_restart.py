@@ -18,9 +18,10 @@ from typing import Any
 
 import httpx
 
-from bench.installation import CHILDREN, Installation, installation
 from bench.restart_script import Script
+from console.installation import Installation
 
+CHILDREN = ("temporal", "service", "worker")
 _SETTLES_WITHIN = 240.0  # seconds
 
 
@@ -44,7 +45,8 @@ class Chaos:
 
     async def _kill(self, name: str) -> None:
         if name == "supervisor":
-            await self._up.kill_supervisor()
+            await self._up.kill()
+            await self._up.start()
         elif not self._up.kill_child(name):
             return
         self.kills[name] += 1
@@ -55,13 +57,11 @@ async def prove(meetings: int, kills: int, seed: int, data: Path) -> dict[str, A
     """Play, kill, wait until all is quiet, and compare; the findings as one document."""
     chance = random.Random(seed)
     started = time.monotonic()
-    async with installation(data) as up:
-        headers = {"Authorization": f"Bearer {up.api_key}"}
-        async with httpx.AsyncClient(base_url=up.api, headers=headers, timeout=10) as http:
-            scripts = _scripts(meetings, up, http, chance)
-            chaos = await _play(up, scripts, random.Random(seed + 1), kills)
-            await _settle(up)
-            wrong = [await _compare(script, http) for script in scripts]
+    async with Installation(data) as up, up.client() as http:
+        scripts = _scripts(meetings, up, http, chance)
+        chaos = await _play(up, scripts, random.Random(seed + 1), kills)
+        await _settle(up)
+        wrong = [await _compare(script, http) for script in scripts]
     mails = _count_mails(up)
     report = {
         "seed": seed,

@@ -13,7 +13,7 @@ import httpx
 from adapters.attendees.invitation import Invitation, NoInvitation, read_invitation
 from adapters.attendees.programs import CLIENTS
 from adapters.attendees.sending import NotAccepted, submit
-from bench.installation import Installation
+from console.installation import Installation
 from domain.meetings.events import MeetingRequested
 from domain.meetings.messages import (
     Answer,
@@ -139,10 +139,10 @@ class Script:
 
     async def _submit(self, party: int, about: Invitation, raw: bytes) -> None:
         """Send until the 250 was read; the same bytes again are the same mail."""
-        host, port = self.installation.intake
+        port = self.installation.intake_port
         while True:
             try:
-                await submit(raw, self.address(party), about.organizer, host, port)
+                await submit(raw, self.address(party), about.organizer, "127.0.0.1", port)
             except NotAccepted as refusal:
                 if refusal.reply_code is not None and refusal.reply_code >= 500:
                     raise

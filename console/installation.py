@@ -126,6 +126,10 @@ class Installation:
 
     def caught(self, after: int = 0) -> list[Caught]:
         """What the mail catcher accepted after the mail with that id, in order."""
-        path = self.data / "catcher.db"
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return [Caught(*row) for row in connection.execute(_CAUGHT, (after,))]
+        return [Caught(*row) for row in self.query("catcher.db", _CAUGHT, after)]
+
+    def query(self, file: str, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Look into one of its SQLite files without touching it."""
+        address = f"file:{self.data / file}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+            return connection.execute(statement, arguments).fetchall()
