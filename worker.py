@@ -47,6 +47,8 @@ def activity_worker(client: Client, store: MeetingStore, writer: LetterWriter) -
         client,
         task_queue=ACTIVITY_QUEUE,
         activities=activities(store, writer),
+        # More at once would only keep callers of the API waiting: they share one processor.
+        max_concurrent_activities=8,
         graceful_shutdown_timeout=_DRAIN,
     )
 

@@ -44,7 +44,7 @@ class Relay:
     """
 
     def __init__(
-        self, client: Client, pokes: Pokes, *, at_once: int = 16, sweep_every: float = 2.0
+        self, client: Client, pokes: Pokes, *, at_once: int = 4, sweep_every: float = 2.0
     ) -> None:
         self._client = client
         self._pokes = pokes
