@@ -53,7 +53,7 @@ class AnswerRecorded(Frozen):
 
 class AnswerSetAside(Frozen):
     """An answer was kept but not applied. `reason`: stale, ahead, superseded, ended,
-    other-party, no-answer, delegated. `resend`: the party gets the current state again."""
+    other-party, foreign-event, unconfirmed, no-answer, unchanged, delegated. `resend`: the party gets the current state again."""
 
     type: Literal["AnswerSetAside"] = "AnswerSetAside"
     party: int
@@ -94,7 +94,7 @@ class ProposalRefused(Frozen):
     """A proposal came to nothing; its proposer is told (RFC 5546 §3.2.8).
 
     `by` is who refused (0: the rules). `reason`: declined, replaced, withdrawn, past, too-long,
-    too-short, rounds, silence. `sequence` is the revision the proposal answered.
+    too-short, too-far, begun, rounds, silence. `sequence` is the revision the proposal answered.
     """
 
     type: Literal["ProposalRefused"] = "ProposalRefused"
@@ -104,6 +104,9 @@ class ProposalRefused(Frozen):
     reason: str
     sequence: int
     input: int | None = None
+    # Of one refused by the rules: what makes copies of it known, and whether its sender is told.
+    key: str = ""
+    told: bool = True
 
 
 class MeetingConfirmed(Frozen):
@@ -141,12 +144,13 @@ class RemarkReceived(Frozen):
 
 
 class PartyUnreachable(Frozen):
-    """A mail to a party failed for good; the owner is told."""
+    """A mail to a party failed for good, or not `certain`: may have; the owner is told."""
 
     type: Literal["PartyUnreachable"] = "PartyUnreachable"
     party: int
     letter: str
     input: int | None = None
+    certain: bool = True
 
 
 class MeetingEnded(Frozen):

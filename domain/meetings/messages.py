@@ -52,7 +52,9 @@ class Answer(Frozen):
     `sequence` is the revision the party saw, None when its client left it out; then
     `seen_start` (the DTSTART it echoed) helps to tell. `dtstamp` is the client's own clock and
     None on pages. `aligned` is False when the answer named an address we do not know for this
-    party, `other_party` when it named the other party's.
+    party, `other_party` when it named the other party's. `foreign` says that it is about another
+    event than the party's copy, or about one instance of a series; `seen_end` goes with
+    `seen_start`.
     """
 
     kind: Literal["answer"] = "answer"
@@ -65,6 +67,8 @@ class Answer(Frozen):
     via: Via = Via.MAIL
     aligned: bool = True
     other_party: bool = False
+    foreign: bool = False
+    seen_end: Instant | None = None
 
     def key(self) -> str:
         """Equal for copies of one answer, whatever mail they came in
@@ -98,10 +102,12 @@ class Refresh(Frozen):
 
 
 class Cancellation(Frozen):
-    """The owner (0) or a party calls the meeting off."""
+    """The owner (0) or a party calls the meeting off; `sequence` is the revision that a party's
+    mail was about, None on pages and where it was left out."""
 
     kind: Literal["cancellation"] = "cancellation"
     party: int = OWNER
+    sequence: int | None = None
 
 
 class Reschedule(Frozen):
@@ -124,11 +130,13 @@ class Remark(Frozen):
 
 
 class Undelivered(Frozen):
-    """A mail to a party failed for good; `letter` is its kind."""
+    """A mail to a party failed for good; `letter` is its kind. Not `certain`: the connection broke
+    after the final dot, and nobody can know whether it arrived (RFC 1047)."""
 
     kind: Literal["undelivered"] = "undelivered"
     party: int = Field(ge=1)
     letter: str
+    certain: bool = True
 
 
 MeetingInput = Annotated[
