@@ -18,7 +18,7 @@ from adapters.db.schema import deliveries, webhooks
 from adapters.db.webhooks import get as get_endpoint
 from domain.errors import NotFound
 from domain.webhooks.model import Delivery, DeliveryState, EndpointState
-from domain.webhooks.rules import Answer, Settlement, is_success, settle
+from domain.webhooks.rules import Answer, Settlement, failing_from, settle
 from domain.webhooks.secrets import live_secrets
 from domain.webhooks.transitions import need_retry
 
@@ -82,6 +82,17 @@ _SETTLE = (
         last_status=sa.bindparam("status"),
         last_error=sa.bindparam("error"),
         delivered_at=sa.bindparam("delivered"),
+    )
+)
+_GIVE_BACK = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == sa.bindparam("delivery"))
+    .where(deliveries.c.token == sa.bindparam("held"))
+    .where(deliveries.c.state == DeliveryState.PENDING.value)
+    .values(
+        attempts=deliveries.c.attempts - 1,
+        next_at=sa.bindparam("again_at"),
+        lease_until=None,
     )
 )
 _FAILING = (
@@ -167,12 +178,21 @@ def finish(c: sa.Connection, claimed: Delivery, answer: Answer, at: datetime) ->
         return None
     settled = settle(_delivery(row), answer, endpoint.failing_since, at)
     _write(c, claimed.id, settled, at)
-    failing_since = None if is_success(answer) else endpoint.failing_since or at
+    failing_since = failing_from(answer, endpoint.failing_since, at)
     if failing_since != endpoint.failing_since:
         c.execute(_FAILING, {"endpoint": claimed.endpoint_id, "since": failing_since})
     if settled.disable_because is not None:
         record_disabled(c, endpoint.owner, claimed.endpoint_id, settled.disable_because, at)
     return settled
+
+
+def give_back(c: sa.Connection, claimed: Delivery, again_at: datetime) -> None:
+    """Undo a claim under which nothing was sent: it is no attempt, and falls due at `again_at`.
+
+    A claim that is no longer `claimed`'s is left alone.
+    """
+    values = {"delivery": claimed.id, "held": claimed.token, "again_at": again_at}
+    c.execute(_GIVE_BACK, values)
 
 
 def _write(c: sa.Connection, delivery_id: str, settled: Settlement, at: datetime) -> None:

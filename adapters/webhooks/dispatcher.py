@@ -156,6 +156,13 @@ class WebhookDispatcher:
     async def _deliver(self, claim: Claim) -> None:
         try:
             answer = await self._attempt(claim)
+        except Unavailable as fault:
+            # Ours, not the receiver's: nothing was sent, so nothing is counted. When the database
+            # does not take it back either, the lease does.
+            _log.warning("attempt %s waits for the database: %s", claim.delivery.id, fault)
+            again_at = self._now() + timedelta(seconds=self._poll)
+            await self._database.write(lambda c: deliveries.give_back(c, claim.delivery, again_at))
+            return
         except Exception:  # settled all the same, or it would be tried for ever
             _log.exception("attempt %s broke off", claim.delivery.id)
             answer = Answer(fault=Fault.NOTHING_TO_SEND)

@@ -43,7 +43,7 @@ class Fault(StrEnum):
     NOT_SECURE = "not-secure"  # TLS failed: an old protocol, or a certificate that does not fit
     TIMED_OUT = "timed-out"
     BROKEN_ANSWER = "broken-answer"
-    NOTHING_TO_SEND = "nothing-to-send"
+    NOTHING_TO_SEND = "nothing-to-send"  # a fault of ours, never held against the endpoint
 
 
 class Answer(Frozen):
@@ -92,9 +92,23 @@ def settle(
             status=answer.status,
             error=error,
         )
-    is_lost = failing_since is not None and now - failing_since >= PATIENCE
+    is_lost = failing_since is not None and now - failing_since >= PATIENCE and _met(answer)
     reason = f"Nothing could be delivered for {PATIENCE.days} days; last: {error}."
     return _given_up(answer, error, now, reason if is_lost else None)
+
+
+def failing_from(answer: Answer, failing_since: datetime | None, now: datetime) -> datetime | None:
+    """When the endpoint's present run of failures began, now that an attempt met `answer`.
+
+    What was never sent says nothing about the endpoint.
+    """
+    if is_success(answer):
+        return None
+    return failing_since or now if _met(answer) else failing_since
+
+
+def _met(answer: Answer) -> bool:
+    return answer.fault is not Fault.NOTHING_TO_SEND
 
 
 def _given_up(answer: Answer, error: str, now: datetime, disable: str | None) -> Settlement:

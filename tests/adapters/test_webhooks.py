@@ -14,6 +14,7 @@ from adapters.db import deliveries, webhooks
 from adapters.db.database import Database
 from adapters.webhooks.dispatcher import LEASE, WebhookDispatcher
 from adapters.webhooks.sender import LONGEST_ATTEMPT, SignedMessage, WebhookSender
+from domain.errors import Unavailable
 from domain.webhooks.model import Delivery, DeliveryState, EndpointState
 from domain.webhooks.rules import ATTEMPTS, PATIENCE, Answer
 from tests.adapters.hooks import NOW, SECRET, endpoint, happens, secret_bytes, with_endpoints
@@ -272,6 +273,37 @@ async def test_an_event_that_cannot_be_represented_spoils_no_other(
 async def _all_tried(database: Database) -> bool:
     found = await deliveries_of(database)
     return all(each.attempts and each.lease_until is None for each in found)
+
+
+async def test_a_fault_of_our_database_uses_up_no_attempt(
+    sqlite_database: Database, receiver: Receiver
+) -> None:
+    clock, faults = Clock(), 0
+
+    async def blinking(owner: str, delivery: Delivery) -> Mapping[str, Any] | None:
+        nonlocal faults
+        if faults > ATTEMPTS:
+            return await told(owner, delivery)
+        faults += 1
+        clock.now += timedelta(minutes=1)
+        raise Unavailable("The database does not answer.")
+
+    await with_endpoints(sqlite_database, endpoint(url=receiver.url))
+    await happens(sqlite_database, "MeetingConfirmed")
+
+    async with dispatching(sqlite_database, clock, represent=blinking):
+        await until(lambda: _moved_on(sqlite_database, clock))
+
+    [delivery] = await deliveries_of(sqlite_database)
+    hook = await sqlite_database.read(lambda c: webhooks.get(c, "main", "hook"))
+    assert (delivery.attempts, delivery.last_status) == (1, 204)
+    assert hook.failing_since is None
+
+
+async def _moved_on(database: Database, clock: Clock) -> bool:
+    """Lets time pass until everything is delivered."""
+    clock.now += timedelta(seconds=1)
+    return await all_in(database, DeliveryState.DELIVERED)
 
 
 class Exploding:

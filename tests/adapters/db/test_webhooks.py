@@ -226,6 +226,31 @@ async def test_a_success_ends_the_run_of_failures(database: Database) -> None:
     assert (failing.failing_since, well.failing_since) == (NOW, None)
 
 
+async def test_what_was_never_sent_is_not_held_against_the_endpoint(database: Database) -> None:
+    await with_endpoints(database, endpoint())
+    await happens(database, "MeetingConfirmed")
+    [claim] = await claimed(database)
+
+    await finished(database, claim, Answer(fault=Fault.NOTHING_TO_SEND))
+
+    hook = await database.read(lambda c: webhooks.get(c, "main", "hook"))
+    assert hook.failing_since is None
+
+
+async def test_a_claim_that_is_given_back_was_no_attempt(database: Database) -> None:
+    await with_endpoints(database, endpoint())
+    await happens(database, "MeetingConfirmed")
+    [claim] = await claimed(database)
+    soon = NOW + timedelta(seconds=5)
+
+    await database.write(lambda c: deliveries.give_back(c, claim.delivery, soon))
+
+    [again] = await claimed(database, soon)
+    assert again.delivery.attempts == 1
+    await database.write(lambda c: deliveries.give_back(c, claim.delivery, soon))
+    assert await claimed(database, soon) == []  # a claim that is over gives nothing back
+
+
 async def test_an_endpoint_down_for_the_whole_schedule_is_disabled_with_a_reason(
     database: Database,
 ) -> None:

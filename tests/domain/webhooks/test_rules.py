@@ -13,6 +13,7 @@ from domain.webhooks.rules import (
     PAUSES,
     Answer,
     Fault,
+    failing_from,
     is_success,
     matches,
     next_attempt,
@@ -102,6 +103,16 @@ def test_running_out_of_attempts_disables_an_endpoint_that_took_nothing_for_days
 
     assert settled.state is DeliveryState.FAILED
     assert settled.disable_because == "Nothing could be delivered for 3 days; last: timed-out."
+
+
+def test_a_fault_of_ours_never_disables_an_endpoint() -> None:
+    ours = Answer(fault=Fault.NOTHING_TO_SEND)
+
+    settled = settle(delivery(ATTEMPTS), ours, NOW - PATIENCE, NOW)
+
+    assert (settled.state, settled.disable_because) == (DeliveryState.FAILED, None)
+    assert failing_from(ours, None, NOW) is None
+    assert failing_from(ours, NOW - PATIENCE, NOW) == NOW - PATIENCE
 
 
 def test_an_endpoint_down_for_the_whole_schedule_is_disabled_with_its_last_attempt() -> None:
