@@ -140,12 +140,6 @@ class House:
 
         await until(looked, within=PATIENCE, every=0.03)
 
-    async def another_second(self, *people: Person) -> None:
-        """Wait until a mail written now is newer than what the calendars show: revisions of one
-        SEQUENCE differ by DTSTAMP, which counts whole seconds (RFC 5546 §2.1.5)."""
-        newest = max(each.shown.dtstamp or datetime.min.replace(tzinfo=UTC) for each in people)
-        await self.until(lambda: datetime.now(UTC) >= newest + timedelta(seconds=1))
-
     async def position(self) -> int:
         """Where the journal of everything ends."""
         page = await self.get("/events?limit=200")

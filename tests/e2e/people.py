@@ -3,7 +3,7 @@
 import email
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import policy
 
 from adapters.attendees.calendar import AttendeeCalendar, Received
@@ -12,6 +12,7 @@ from adapters.attendees.invitation import Invitation, NoInvitation, read_invitat
 from adapters.attendees.programs import CLIENTS
 from domain.values import Slot
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _LINK = re.compile(r"https?://[^\s\"'<>]+")
 
 
@@ -67,9 +68,16 @@ class Person:
     calendar: AttendeeCalendar = field(init=False)
     mails: list[Mail] = field(default_factory=list)
     effects: list[Received] = field(default_factory=list)
+    _last_deed: datetime = field(default=_NEVER, init=False)
 
     def __post_init__(self) -> None:
         self.calendar = AttendeeCalendar(self.address)
+
+    def clock(self) -> datetime:
+        """Now, and later than any deed before by at least a second, as with people: in one second
+        the same answer twice is one (DTSTAMP counts whole ones)."""
+        self._last_deed = max(datetime.now(UTC), self._last_deed + timedelta(seconds=1))
+        return self._last_deed
 
     def take(self, mail: Mail) -> None:
         """Open a mail: the program puts into the calendar what is for the calendar."""
@@ -113,9 +121,8 @@ class Person:
 
     def answer(self, partstat: str, comment: str = "", about: Invitation | None = None) -> bytes:
         """The mail that a button writes about `about`, or what the calendar shows now."""
-        now = datetime.now(UTC)
         return self.client.answer(
-            about or self.shown, self.address, self.name, partstat, now, comment
+            about or self.shown, self.address, self.name, partstat, self.clock(), comment
         )
 
     def propose(
@@ -132,7 +139,7 @@ class Person:
             self.name,
             slot.start,
             slot.end,
-            datetime.now(UTC),
+            self.clock(),
             partstat=partstat,
             comment=comment,
         )

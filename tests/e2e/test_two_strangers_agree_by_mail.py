@@ -90,9 +90,8 @@ async def ada_accepts_and_bela_proposes(play: Play) -> None:
 
 
 async def a_late_yes_to_the_old_time_is_not_taken_for_the_new_one(play: Play) -> None:
-    house, ada, bela = play.house, play.ada, play.bela
+    house, ada = play.house, play.ada
     old = ada.invitations[0]
-    await house.another_second(ada, bela)
     await house.send(ada.answer("ACCEPTED", about=old), ada, old.organizer)
     stale = await play.meeting.settled(mails_in=3)
     await play.hear(4)
@@ -101,8 +100,7 @@ async def a_late_yes_to_the_old_time_is_not_taken_for_the_new_one(play: Play) ->
 
 
 async def ada_accepts_the_new_time(play: Play) -> dict[str, Any]:
-    house, ada, bela = play.house, play.ada, play.bela
-    await house.another_second(ada, bela)
+    house, ada = play.house, play.ada
     await house.send(ada.answer("ACCEPTED"), ada)
     await play.meeting.when(lambda seen: seen["status"] == "confirmed")
     await play.hear(2)
