@@ -207,7 +207,7 @@ class OutboxDispatcher:
             stands = outbox.finish(c, results)
             return [
                 one.claim.subject
-                for one in results
+                for one in sorted(results, key=lambda one: one.claim.subject)
                 if _held(one.claim) in stands and _tell_saga(c, one)
             ]
 

@@ -17,6 +17,7 @@ from domain.errors import NotFound
 from domain.meetings.messages import InputOutcome, TakenInput
 from domain.meetings.views import InputView
 
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:stream, 0))")
 _INSERT = insert_if_new(inputs, ["key"]).returning(inputs.c.id)
 _BY_KEY = sa.select(inputs.c.id).where(inputs.c.key == sa.bindparam("key"))
 _BY_ID = sa.select(inputs).where(inputs.c.id == sa.bindparam("id"))
@@ -26,6 +27,12 @@ _UNTAKEN = (
     .where(inputs.c.taken_at.is_(None))
     .order_by(inputs.c.id)
     .limit(sa.bindparam("limit"))
+)
+_UNREAD_SINCE = (
+    sa.select(sa.func.min(inputs.c.received_at))
+    .where(inputs.c.stream == sa.bindparam("stream"))
+    .where(inputs.c.taken_at.is_(None))
+    .where(inputs.c.body.is_(None))
 )
 _FILL = (
     sa.update(inputs)
@@ -54,12 +61,21 @@ _DUE = (
     .order_by(sa.func.min(inputs.c.id))
     .limit(sa.bindparam("limit"))
 )
+_READABLE = (
+    sa.select(inputs.c.id)
+    .where(inputs.c.stream == sa.bindparam("stream"))
+    .where(inputs.c.taken_at.is_(None))
+    .where(inputs.c.body.is_not(None))
+    .order_by(inputs.c.id)
+    .limit(sa.bindparam("limit"))
+)
 _POKED = (
     sa.update(inputs)
-    .where(inputs.c.stream.in_(sa.bindparam("streams", expanding=True)))
+    .where(inputs.c.id.in_(sa.bindparam("ids", expanding=True)))
     .where(inputs.c.taken_at.is_(None))
     .values(poked_at=sa.bindparam("at"))
 )
+_AT_ONCE = 1000  # ids in one statement; engines bound the number of its parameters
 
 
 def accept(
@@ -76,8 +92,10 @@ def accept(
     """Keep an input under its `key`; returns its id and whether it is new.
 
     A second one with the same key changes nothing. `body` is None for a mail still to be read
-    (see `fill`).
+    (see `fill`). Ids of one stream are given out in the order of commits; so whoever accepts for
+    several streams in one transaction does so in the order of their names.
     """
+    _queue_up(c, stream)
     row = {
         "stream": stream,
         "key": key,
@@ -94,12 +112,28 @@ def accept(
     return new, True
 
 
+def _queue_up(c: sa.Connection, stream: str) -> None:
+    """Wait until everybody who has given out an id of `stream` has committed or gone.
+
+    On PostgreSQL a row could otherwise be seen, and taken, before one with a lower id. SQLite
+    has one writer.
+    """
+    if c.dialect.name == "postgresql":
+        c.execute(_LOCK, {"stream": stream})
+
+
 def fill(
     c: sa.Connection, inbox_id: int, body: dict[str, Any], words: dict[str, Any] | None
 ) -> None:
     """Say what the mail `inbox_id` turned out to say; what was filled once stays."""
     c.execute(_FILL, {"of_mail": inbox_id, "body": body, "words": words})
     ring_after_commit(c, "inputs")
+
+
+def unread_since(c: sa.Connection, stream: str) -> datetime | None:
+    """When the oldest input whose mail is still unread was accepted."""
+    found: datetime | None = c.execute(_UNREAD_SINCE, {"stream": stream}).scalar()
+    return found
 
 
 def take(c: sa.Connection, stream: str, limit: int) -> list[TakenInput]:
@@ -134,10 +168,19 @@ def untaken_streams(c: sa.Connection, not_poked_since: datetime, limit: int) -> 
     return list(c.execute(_DUE, {"since": not_poked_since, "limit": limit}).scalars())
 
 
-def mark_poked(c: sa.Connection, streams: Sequence[str], at: datetime) -> None:
-    """Remember that the sagas of `streams` were poked at `at`."""
-    if streams:
-        c.execute(_POKED, {"streams": list(streams), "at": at})
+def readable(c: sa.Connection, stream: str, limit: int) -> list[int]:
+    """The stream's inputs that a poke from now on covers: readable and not taken, in row order."""
+    return list(c.execute(_READABLE, {"stream": stream, "limit": limit}).scalars())
+
+
+def mark_poked(c: sa.Connection, ids: Sequence[int], at: datetime) -> None:
+    """Remember that the sagas of these inputs were poked for them at `at`.
+
+    `ids` are what `readable` gave before the poke. An input that came, or was filled, later must
+    not be among them: its saga may have looked already, and its own poke may never come.
+    """
+    for first in range(0, len(ids), _AT_ONCE):
+        c.execute(_POKED, {"ids": ids[first : first + _AT_ONCE], "at": at})
 
 
 def get(c: sa.Connection, id: int) -> InputView:

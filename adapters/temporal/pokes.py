@@ -19,6 +19,10 @@ class SqlPokes:
             lambda c: inputs.untaken_streams(c, not_poked_since, limit)
         )
 
-    async def mark(self, streams: Sequence[str], at: datetime) -> None:
-        """Remember that these sagas were poked at `at`."""
-        await self._database.write(lambda c: inputs.mark_poked(c, streams, at))
+    async def covered(self, stream: str, limit: int) -> list[int]:
+        """The inputs that a poke of `stream` from now on covers."""
+        return await self._database.read(lambda c: inputs.readable(c, stream, limit))
+
+    async def mark(self, ids: Sequence[int], at: datetime) -> None:
+        """Remember that these inputs were poked for at `at`."""
+        await self._database.write(lambda c: inputs.mark_poked(c, ids, at))

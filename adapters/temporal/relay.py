@@ -25,6 +25,8 @@ REPEAT_AFTER = timedelta(minutes=10)
 """Rare, because a run takes no more than 10,000 signals and its worker may be away for weeks."""
 
 MAX_WAITING = 20_000
+MOST_COVERED = 200
+"""Inputs that one poke accounts for; a stream with more of them is poked again for the rest."""
 
 
 class Pokes(Protocol):
@@ -32,7 +34,11 @@ class Pokes(Protocol):
 
     async def due(self, not_poked_since: datetime, limit: int) -> list[str]: ...
 
-    async def mark(self, streams: Sequence[str], at: datetime) -> None: ...
+    async def covered(self, stream: str, limit: int) -> list[int]:
+        """Ids of the inputs that a poke of `stream` from now on covers."""
+        ...
+
+    async def mark(self, ids: Sequence[int], at: datetime) -> None: ...
 
 
 class Relay:
@@ -53,7 +59,7 @@ class Relay:
         self._waiting: dict[str, None] = {}  # a set that keeps the order of arrival
         self._in_flight: set[str] = set()
         self._again: set[str] = set()
-        self._told: set[str] = set()  # poked since the last sweep, not yet marked
+        self._told: set[int] = set()  # inputs poked for since the last sweep, not yet marked
         self._failed: set[str] = set()
         self._started_at = datetime.now(UTC)
         self._news = asyncio.Event()
@@ -85,21 +91,31 @@ class Relay:
 
     async def _deliver(self, stream: str) -> None:
         self._in_flight.add(stream)
+        covered = await self._covered(stream)
         try:
             await self._signal(stream)
         except NotFound:
             log.error("no saga takes the inputs of %s; they stay where they are", stream)
-            self._told.add(stream)
+            self._told.update(covered)
         except (RPCError, RuntimeError) as failure:
             self._note_failure(stream, failure)
         else:
             self.is_down = False
-            self._told.add(stream)
+            self._told.update(covered)
         finally:
             self._in_flight.discard(stream)
             if stream in self._again:
                 self._again.discard(stream)
                 self.poke(stream)
+
+    async def _covered(self, stream: str) -> Sequence[int]:
+        """Asked before the signal: what is committed after it, perhaps by a process that dies
+        before its own poke, must be found by the next sweep."""
+        try:
+            return await self._pokes.covered(stream, MOST_COVERED)
+        except Exception as failure:  # the poke goes out all the same, and is repeated
+            log.warning("what %s waits for is not known: %s", stream, type(failure).__name__)
+            return ()
 
     async def _signal(self, stream: str) -> None:
         await self._client.start_workflow(

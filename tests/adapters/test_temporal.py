@@ -20,6 +20,7 @@ from adapters.temporal.client import connect
 from adapters.temporal.dev_server import DevServer
 from adapters.temporal.relay import REPEAT_AFTER, Relay
 from adapters.temporal.server import find_server
+from domain.errors import Unavailable
 from domain.meetings.messages import MeetingRef
 from domain.sagas import SAGA_QUEUE
 from settings import Settings
@@ -28,19 +29,24 @@ pytestmark = pytest.mark.skipif(find_server() is None, reason="needs the tempora
 
 
 class FakePokes:
-    """Remembers what was poked; `untaken` is what a sweep would find."""
+    """Remembers what was poked; `untaken` is what a sweep would find. One input to a stream."""
 
     def __init__(self) -> None:
         self.untaken: list[str] = []
         self.asked_since: list[datetime] = []
         self.marked: list[str] = []
+        self._streams: list[str] = []
 
     async def due(self, not_poked_since: datetime, limit: int) -> list[str]:
         self.asked_since.append(not_poked_since)
         return [stream for stream in self.untaken if stream not in self.marked][:limit]
 
-    async def mark(self, streams: Sequence[str], at: datetime) -> None:
-        self.marked.extend(streams)
+    async def covered(self, stream: str, limit: int) -> list[int]:
+        self._streams.append(stream)
+        return [len(self._streams) - 1]
+
+    async def mark(self, ids: Sequence[int], at: datetime) -> None:
+        self.marked.extend(self._streams[id] for id in ids)
 
 
 @workflow.defn(name="Meeting", sandboxed=False)
@@ -184,6 +190,46 @@ async def test_what_was_poked_is_marked_and_not_swept_again(client: Client) -> N
         await until(lambda: pokes.marked == ["meeting/left-lying"])
 
     assert await signals_of(client, "meeting/left-lying") == 1
+
+
+class LateInput(FakePokes):
+    """While the signal is under way, another process commits an input and dies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs = [1]
+        self.marked_ids: list[int] = []
+
+    async def covered(self, stream: str, limit: int) -> list[int]:
+        seen, self.inputs = self.inputs, [1, 2]
+        return seen
+
+    async def mark(self, ids: Sequence[int], at: datetime) -> None:
+        self.marked_ids.extend(ids)
+
+
+async def test_only_inputs_seen_before_the_signal_count_as_poked_for(client: Client) -> None:
+    pokes = LateInput()
+    relay = Relay(client, pokes, sweep_every=0.05)
+
+    async with running(relay):
+        relay.poke("meeting/overtaken")
+        await until(lambda: bool(pokes.marked_ids))
+
+    assert pokes.marked_ids == [1]
+
+
+class AwayPokes(FakePokes):
+    async def covered(self, stream: str, limit: int) -> list[int]:
+        raise Unavailable("The database does not answer.")
+
+
+async def test_a_poke_goes_out_though_the_database_is_down(client: Client) -> None:
+    relay = Relay(client, AwayPokes())
+
+    async with running(relay):
+        relay.poke("meeting/without-database")
+        await until_started(client, "meeting/without-database")
 
 
 async def test_a_new_relay_pokes_again_whoever_its_predecessor_may_have_forgotten(

@@ -1,6 +1,8 @@
 """Inputs: kept once, taken in order, held back by unread mail, poked until taken."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -95,7 +97,7 @@ async def test_streams_are_poked_until_their_inputs_are_taken(database: Database
         return await database.read(lambda c: inputs.untaken_streams(c, since, 10))
 
     assert await due(NOW) == [STREAM, "meeting/2"]
-    await database.write(lambda c: inputs.mark_poked(c, [STREAM], NOW))
+    await database.write(lambda c: inputs.mark_poked(c, [id], NOW))
     assert await due(NOW) == ["meeting/2"]
     assert await due(later) == [STREAM, "meeting/2"]
     await database.write(lambda c: inputs.record_outcome(c, outcome(id), NOW))
@@ -106,6 +108,68 @@ async def test_nobody_is_poked_for_a_mail_nobody_has_read(database: Database) ->
     await database.write(lambda c: accept(c, "mail", None, inbox_id=7))
 
     assert await database.read(lambda c: inputs.untaken_streams(c, NOW, 10)) == []
+
+
+async def test_an_input_later_than_the_poke_is_not_poked_for(database: Database) -> None:
+    """Its process may die before its own poke, and the saga may have looked before it came."""
+    one, _ = await database.write(lambda c: accept(c, "one"))
+    await database.write(lambda c: accept(c, "unread", None, inbox_id=7))
+    seen = await database.read(lambda c: inputs.readable(c, STREAM, 10))
+
+    await database.write(lambda c: accept(c, "late"))
+    await database.write(lambda c: inputs.fill(c, 7, BODY, None))
+    await database.write(lambda c: inputs.mark_poked(c, seen, NOW))
+
+    assert seen == [one]
+    assert await database.read(lambda c: inputs.untaken_streams(c, NOW, 10)) == [STREAM]
+
+
+async def test_any_number_of_inputs_is_marked(database: Database) -> None:
+    def accept_many(c: sa.Connection) -> list[int]:
+        return [accept(c, f"{n}")[0] for n in range(1100)]
+
+    ids = await database.write(accept_many)
+    await database.write(lambda c: inputs.mark_poked(c, ids, NOW))
+
+    assert await database.read(lambda c: inputs.untaken_streams(c, NOW, 10)) == []
+
+
+async def test_inputs_of_a_stream_are_acknowledged_in_the_order_of_their_ids(
+    postgres: Database,
+) -> None:
+    """Otherwise the later one could be taken before the earlier one can be seen."""
+    has_id, may_commit = threading.Event(), threading.Event()
+    acknowledged: list[int] = []
+
+    def slowly(c: sa.Connection) -> tuple[int, bool]:
+        accepted = accept(c, "first")
+        has_id.set()
+        may_commit.wait(10)
+        return accepted
+
+    async def acknowledge(work: Callable[[sa.Connection], tuple[int, bool]]) -> None:
+        acknowledged.append((await postgres.write(work))[0])
+
+    first = asyncio.create_task(acknowledge(slowly))
+    await asyncio.to_thread(has_id.wait, 10)
+    second = asyncio.create_task(acknowledge(partial(accept, key="second")))
+    await postgres.write(partial(accept, key="elsewhere", stream="meeting/2"))
+    await waiting_for_a_lock(postgres)
+    may_commit.set()
+    await asyncio.gather(first, second)
+
+    assert acknowledged == sorted(acknowledged)
+    assert await taken(postgres) == acknowledged
+
+
+async def waiting_for_a_lock(database: Database) -> None:
+    """Returns when a transaction waits for an advisory lock."""
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    async with asyncio.timeout(10):
+        while True:
+            if await database.read(lambda c: c.execute(waits).scalar_one()):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_an_unknown_input_is_not_found(database: Database) -> None:
