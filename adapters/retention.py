@@ -1,5 +1,5 @@
-"""Forgetting what was only kept for a while: answers under idempotency keys, and delivered
-webhooks. Facts, mails and commands stay."""
+"""Forgetting what was only kept for a while: answers under idempotency keys, delivered
+webhooks, and which desk sessions were ended. Facts, mails and commands stay."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from adapters.db import commands, deliveries
+from adapters.db import commands, deliveries, sessions
 from adapters.db.database import Database
 from domain.errors import Unavailable
 
@@ -48,6 +48,7 @@ class Retention:
 
         def work(c: sa.Connection) -> int:
             keys = commands.forget_keys(c, now - KEYS_FOR)
-            return keys + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
+            ended = sessions.forget_expired(c, now)
+            return keys + ended + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
 
         return await self._database.write(work)

@@ -10,8 +10,9 @@ from starlette.middleware import Middleware
 from adapters.db.database import Database
 from adapters.db.keys import SqlKeys
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
-from adapters.db.page_queries import SqlPartyPages, SqlSessionKeys
+from adapters.db.page_queries import SqlPartyPages
 from adapters.db.people import SqlPeople
+from adapters.db.sessions import SqlSessions
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
 from api import (
@@ -108,7 +109,7 @@ def _page_parts(parts: Parts, ports: Ports) -> PageParts:
     return PageParts(
         ports=ports,
         parties=SqlPartyPages(parts.database, parts.secret, s.mail_domain, s.base_url),
-        sessions=SqlSessionKeys(parts.database),
+        sessions=SqlSessions(parts.database),
         mailbox=mailbox,
         attendees=attendees,
     )

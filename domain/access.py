@@ -58,6 +58,11 @@ class ApiKey(Frozen):
         """Whether the key opens anything at `now` (aware UTC)."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
+    @property
+    def principal(self) -> Principal:
+        """Whoever bears this key."""
+        return Principal(key_id=self.id, owner=self.owner, scopes=self.scopes)
+
 
 KEY_ENTROPY = 40
 """Bytes of randomness a new key takes: 8 for its id, 32 for its secret."""
@@ -112,7 +117,7 @@ def open_key(key: ApiKey | None, text: str, now: datetime) -> Principal:
     stored = key.secret_hash if key is not None else ""
     if not hmac.compare_digest(key_hash(text), stored) or key is None or not key.is_live(now):
         raise WrongKey("This API key is unknown, revoked or expired.")
-    return Principal(key_id=key.id, owner=key.owner, scopes=key.scopes)
+    return key.principal
 
 
 def _checksum(body: str) -> str:

@@ -1,18 +1,15 @@
-"""What the pages read and write: a party's page behind its token, and desk sessions."""
+"""What parties' pages read and write: a party's page behind its token."""
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from adapters.db import capabilities, inputs, journal, meeting_queries, meetings
 from adapters.db.database import Database
-from adapters.db.schema import api_keys
 from adapters.db.schema import inputs as input_rows
 from adapters.db.schema import meetings as meeting_rows
 from adapters.db.schema import parties as party_rows
-from domain.access import Capability, Principal, Purpose
-from domain.errors import WrongKey
+from domain.access import Capability, Purpose
 from domain.journal import JournalEvent
 from domain.meetings.pages import Click, Noted, PartyPage, Saying
 from domain.meetings.views import TimelineEvent
@@ -31,7 +28,6 @@ _WORDS = (
     .where(input_rows.c.id.in_(sa.bindparam("ids", expanding=True)))
     .where(input_rows.c.words.is_not(None))
 )
-_KEY = sa.select(api_keys).where(api_keys.c.id == sa.bindparam("key_id"))
 _ZONE = (
     sa.select(party_rows.c.zone)
     .join(meeting_rows, meeting_rows.c.id == party_rows.c.meeting_id)
@@ -139,21 +135,3 @@ def _note(c: sa.Connection, saying: Saying) -> Noted:
     first = inputs.get(c, input_id)
     is_same = first.stream == saying.stream and (first.body, first.words) == (body, words)
     return Noted(id=input_id, is_new=False, is_same=is_same)
-
-
-class SqlSessionKeys:
-    """API keys behind desk sessions, looked up at every request."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def principal_of(self, key_id: str, at: datetime) -> Principal:
-        """Who a session of this key is. Raises `WrongKey` once it is revoked or expired."""
-        row = await self._database.read(lambda c: c.execute(_KEY, {"key_id": key_id}).first())
-        if row is None or _is_over(row, at):
-            raise WrongKey("Sign in again: the key of this session no longer works.")
-        return Principal(key_id=row.id, owner=row.owner, scopes=frozenset(row.scopes))
-
-
-def _is_over(row: sa.Row[Any], at: datetime) -> bool:
-    return row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= at)

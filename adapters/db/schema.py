@@ -320,3 +320,10 @@ api_keys = sa.Table(
     _maybe_at("revoked_at"),
     _maybe_at("last_used_at"),
 )
+
+ended_sessions = sa.Table(
+    "ended_sessions",
+    metadata,
+    sa.Column("session_hash", sa.Text, primary_key=True),
+    _at("until"),  # when it would have ended by itself
+)

@@ -9,7 +9,7 @@ from api.pages.ports import PageParts
 from api.pages.rendering import Pages, see_other
 from api.pages.sessions import Sessions, safe_back
 from domain.access import Scope
-from domain.errors import BadInput, NotAllowed, ParleyError, WrongKey
+from domain.errors import BadInput, NotAllowed, ParleyError, Unavailable, WrongKey
 
 _LONGEST_KEY = 200
 _FORM = "login"
@@ -52,9 +52,11 @@ class LoginPages:
         """End the session. Another site can at most try: the cookie stays unless it is ours."""
         try:
             check_same_site(request, self._parts.base_url)
+            return await self._sessions.end(request, see_other("/login"))
         except NotAllowed as refusal:
             return self._page("/desk", 403, refusal)
-        return self._sessions.end(see_other("/login"))
+        except Unavailable as fault:
+            return self._page("/desk", 503, fault)
 
     async def _key_id(self, key: str) -> str:
         if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():

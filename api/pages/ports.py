@@ -34,11 +34,16 @@ class PartyPages(Protocol):
         ...
 
 
-class SessionKeys(Protocol):
-    """API keys behind desk sessions."""
+class SessionStore(Protocol):
+    """Desk sessions: the keys behind them, and those that were ended."""
 
-    async def principal_of(self, key_id: str, at: datetime) -> Principal:
-        """Who a session of this key is. Raises `WrongKey` once it is revoked or expired."""
+    async def principal_of(self, key_id: str, session_hash: str, at: datetime) -> Principal:
+        """Who that session of this key is. Raises `WrongKey` once the session was ended, or its
+        key revoked or expired."""
+        ...
+
+    async def end(self, session_hash: str, until: datetime) -> None:
+        """Remember, durably, that the session is over before `until`, when it would be anyhow."""
         ...
 
 
@@ -88,7 +93,7 @@ class PageParts:
 
     ports: Ports
     parties: PartyPages
-    sessions: SessionKeys
+    sessions: SessionStore
     mailbox: Mailbox | None = None
     attendees: Attendees | None = None
 

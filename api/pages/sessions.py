@@ -1,14 +1,16 @@
 """Desk sessions: a signed cookie that names an API key and ends soon.
 
 The cookie holds no secret and no scopes: at every request the key is looked up again, so
-revoking it ends its sessions.
+revoking it ends its sessions, and so is whether somebody signed out, so a copy of the cookie
+serves nobody afterwards.
 """
 
 import base64
 import hashlib
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from fastapi import Request
@@ -28,6 +30,19 @@ class Session(Frozen):
 
     id: str
     principal: Principal
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What a cookie says that bears our signature."""
+
+    key_id: str
+    ends_at: datetime
+    session: str
+
+    @property
+    def session_hash(self) -> str:
+        return hashlib.sha256(self.session.encode()).hexdigest()
 
 
 class SignedOut(WrongKey):
@@ -57,8 +72,11 @@ class Sessions:
         self._set(response, f"{claim}.{self._sign(claim)}", int(_LASTS_FOR.total_seconds()))
         return response
 
-    def end(self, response: Response) -> Response:
-        """Signs out: the browser forgets the cookie."""
+    async def end(self, request: Request, response: Response) -> Response:
+        """Signs out: the browser forgets the cookie, and no copy of it opens anything."""
+        claim = self._claim(request.cookies.get(self._name, ""), self._parts.ports.clock())
+        if claim is not None:
+            await self._parts.sessions.end(claim.session_hash, claim.ends_at)
         self._set(response, "", 0)
         return response
 
@@ -69,19 +87,22 @@ class Sessions:
         claim = self._claim(request.cookies.get(self._name, ""), now)
         if claim is None:
             raise SignedOut(_path(request))
-        key_id, _, identity = claim.split(".", 2)
         try:
-            principal = await self._parts.sessions.principal_of(key_id, now)
+            principal = await self._parts.sessions.principal_of(
+                claim.key_id, claim.session_hash, now
+            )
         except WrongKey:
             raise SignedOut(_path(request)) from None
         principal.needs(Scope.MEETINGS_READ)
-        return Session(id=identity, principal=principal)
+        return Session(id=claim.session, principal=principal)
 
-    def _claim(self, cookie: str, now: datetime) -> str | None:
-        claim, _, signature = cookie.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(claim).encode()):
+    def _claim(self, cookie: str, now: datetime) -> _Claim | None:
+        text, _, signature = cookie.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
             return None
-        return claim if now.timestamp() < int(claim.split(".")[1]) else None
+        key_id, ends_at, session = text.split(".", 2)
+        claim = _Claim(key_id, datetime.fromtimestamp(int(ends_at), UTC), session)
+        return claim if now < claim.ends_at else None
 
     def _set(self, response: Response, value: str, max_age: int) -> None:
         response.set_cookie(

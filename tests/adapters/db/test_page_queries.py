@@ -1,15 +1,14 @@
 """What the pages read and write, on both engines."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
-from adapters.db import capabilities, keys
+from adapters.db import capabilities
 from adapters.db.database import Database
-from adapters.db.page_queries import SqlPartyPages, SqlSessionKeys
-from domain.access import Capability, Purpose, Scope, derive_token
-from domain.errors import NotFound, WrongKey
+from adapters.db.page_queries import SqlPartyPages
+from domain.access import Capability, Purpose, derive_token
+from domain.errors import NotFound
 from domain.meetings.messages import Answer, Effect, MeetingInput, Via, stream_of
 from domain.meetings.model import Partstat
 from domain.meetings.pages import PartyPage, Saying
@@ -160,25 +159,3 @@ async def test_the_zone_of_an_address_is_that_of_its_last_meeting(invited: Datab
 
     assert await pages.zone_of("ana@EXAMPLE.org") == "Europe/Lisbon"
     assert await pages.zone_of("nobody@example.org") is None
-
-
-async def test_a_session_is_worth_what_its_key_is_worth_now(database: Database) -> None:
-    scopes = [Scope.MEETINGS_READ]
-    made, _ = await database.write(
-        lambda c: keys.create(
-            c,
-            owner="main",
-            name="desk",
-            scopes=scopes,
-            at=NOW,
-            expires_at=NOW + timedelta(hours=1),
-        )
-    )
-    sessions = SqlSessionKeys(database)
-
-    principal = await sessions.principal_of(made.id, NOW)
-    assert (principal.owner, principal.scopes) == ("main", frozenset(scopes))
-    with pytest.raises(WrongKey):
-        await sessions.principal_of(made.id, NOW + timedelta(hours=1))
-    with pytest.raises(WrongKey):
-        await sessions.principal_of("unknown", NOW)

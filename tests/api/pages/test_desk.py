@@ -141,6 +141,17 @@ async def test_signing_out_forgets_the_session(desk: Visitor) -> None:
     assert (await desk.get("/desk")).status_code == 303
 
 
+async def test_a_copied_cookie_opens_nothing_after_signing_out(house: House, desk: Visitor) -> None:
+    thief, elsewhere = Visitor(house.app), await signed_in(house)
+    thief.client.cookies.update(desk.client.cookies)
+    assert (await thief.get("/desk")).status_code == 200
+
+    await desk.post("/logout", {})
+
+    assert (await thief.get("/desk")).status_code == 303
+    assert (await elsewhere.get("/desk")).status_code == 200
+
+
 async def test_the_desk_lists_and_narrows_meetings(house: House, desk: Visitor) -> None:
     await house.invited(order(title="Roof repairs"))
     await house.ask(order(title="Tax advice"))

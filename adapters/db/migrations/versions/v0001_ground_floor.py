@@ -27,9 +27,11 @@ def upgrade() -> None:
     _create_webhooks()
     _create_deliveries()
     _create_api_keys()
+    _create_ended_sessions()
 
 
 def downgrade() -> None:
+    op.drop_table("ended_sessions")
     op.drop_table("api_keys")
     op.drop_table("deliveries")
     op.drop_table("webhooks")
@@ -367,4 +369,13 @@ def _create_api_keys() -> None:
         sa.Column("revoked_at", sa.BigInteger, nullable=True),
         sa.Column("last_used_at", sa.BigInteger, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
+    )
+
+
+def _create_ended_sessions() -> None:
+    op.create_table(
+        "ended_sessions",
+        sa.Column("session_hash", sa.Text),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("session_hash", name="pk_ended_sessions"),
     )
