@@ -1,8 +1,9 @@
 """The mailbox of the embedded catcher: what each party received, and answers in its place.
 
-For trying Parley out: there only while the catcher stands in for a mail relay, and only for
-browsers that reached it under its own name, so that no other site can read it through a name of
-its own that points here.
+For trying Parley out: there only while the catcher stands in for a mail relay. It shows
+everybody's mail, links included, so it is open only to browsers on this machine, and elsewhere to
+whoever is signed in with an `admin` key; and only under Parley's own name, so that no other site
+can read it through a name of its own that points here.
 """
 
 import re
@@ -18,14 +19,16 @@ from api.pages.nonce import Nonces
 from api.pages.picker import PickerFault, picked_from, slot_of
 from api.pages.ports import Attendees, Mailbox, PageParts
 from api.pages.rendering import POLICY, PRIVATE, Pages, see_other
+from api.pages.sessions import Sessions, SignedOut, login_path
 from api.pages.zones import suggested_zones
+from api.peers import is_local, is_loopback
+from domain.access import Scope
 from domain.errors import BadInput, NotAllowed, NotFound, ParleyError, Refused
 from domain.outbox.caught import OpenedMail
 from domain.values import as_prose, as_zone, scrubbed
 
 _READING = ["GET", "HEAD"]
 _LONGEST_COMMENT = 2000
-_FORM = "mailbox"
 _PARTSTATS = {"accept": "ACCEPTED", "tentative": "TENTATIVE", "decline": "DECLINED"}
 
 _FRAMING = POLICY + "; frame-src 'self'"
@@ -35,17 +38,27 @@ _FRAMED = (
 )
 """A mail's HTML may colour itself and nothing else: no script, no fetch, no form, no origin."""
 
-Handler = Callable[[Request], Awaitable[Response]]
+_HERE = "here"
+"""What the forms of a browser on this machine are bound to, in place of a session."""
+
+Handler = Callable[[Request, str], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class MailboxPages:
     """`/mailbox` and everything below it."""
 
     def __init__(
-        self, parts: PageParts, pages: Pages, mailbox: Mailbox, attendees: Attendees
+        self,
+        parts: PageParts,
+        pages: Pages,
+        sessions: Sessions,
+        mailbox: Mailbox,
+        attendees: Attendees,
     ) -> None:
         self._parts = parts
         self._pages = pages
+        self._sessions = sessions
         self._mailbox = mailbox
         self._attendees = attendees
         self._nonces = Nonces(parts.ports.secret)
@@ -60,7 +73,7 @@ class MailboxPages:
         router.add_api_route(f"{one}/answer", self._guarded(self.answer), methods=["POST"])
         return router
 
-    async def index(self, request: Request) -> Response:
+    async def index(self, request: Request, visitor: str) -> Response:
         """Everybody who was written to."""
         addressees = await self._mailbox.addressees()
         return self._pages.render(
@@ -68,7 +81,7 @@ class MailboxPages:
             addressees=[{**each.model_dump(), "path": _path(each.address)} for each in addressees],
         )
 
-    async def inbox(self, request: Request) -> Response:
+    async def inbox(self, request: Request, visitor: str) -> Response:
         """The mails of one address."""
         address = _address(request)
         return self._pages.render(
@@ -79,25 +92,26 @@ class MailboxPages:
             is_sent=request.query_params.get("sent") == "1",
         )
 
-    async def show(self, request: Request) -> Response:
+    async def show(self, request: Request, visitor: str) -> Response:
         """One mail, as a mail program would show it."""
-        return await self._page(await self._open(request))
+        return await self._page(await self._open(request), visitor)
 
-    async def html(self, request: Request) -> Response:
+    async def html(self, request: Request, visitor: str) -> Response:
         """The HTML of a mail, for the frame on its page."""
         opened = await self._open(request)
         return HTMLResponse(opened.html, 200, {**PRIVATE, "Content-Security-Policy": _FRAMED})
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, visitor: str) -> Response:
         """Answer the mail as somebody's mail program would, by SMTP."""
         check_same_site(request, self._parts.base_url)
         opened = await self._open(request)
         fields = await read_form(request)
-        self._nonces.read(fields.get("nonce", ""), _FORM, self._parts.ports.clock())
+        bound_to = _form(opened, visitor)
+        self._nonces.read(fields.get("nonce", ""), bound_to, self._parts.ports.clock())
         try:
             await self._send(opened.mail.id, fields)
         except (BadInput, Refused) as fault:
-            return await self._page(opened, fields, fault)
+            return await self._page(opened, visitor, fields, fault)
         return see_other(f"{_path(opened.mail.address)}?sent=1")
 
     async def _send(self, mail_id: int, fields: Mapping[str, str]) -> None:
@@ -116,6 +130,7 @@ class MailboxPages:
     async def _page(
         self,
         opened: OpenedMail,
+        visitor: str,
         fields: Mapping[str, str] | None = None,
         fault: ParleyError | None = None,
     ) -> Response:
@@ -137,7 +152,7 @@ class MailboxPages:
             comment=scrubbed(typed.get("comment", ""), limit=_LONGEST_COMMENT),
             typed_zone=scrubbed(typed.get("zone", ""), limit=60) or zone,
             zones=suggested_zones(),
-            nonce=self._nonces.mint(_FORM, "-", self._parts.ports.clock()),
+            nonce=self._nonces.mint(_form(opened, visitor), "-", self._parts.ports.clock()),
             fault=fault,
         )
 
@@ -150,17 +165,36 @@ class MailboxPages:
             raise NotFound("There is no such mail.")
         return opened
 
-    def _guarded(self, handler: Handler) -> Handler:
-        """`handler` with every refusal as a page, and only under our own name."""
+    def _guarded(self, handler: Handler) -> Endpoint:
+        """`handler` with every refusal as a page, for those who may look and under our own name."""
 
         async def endpoint(request: Request) -> Response:
             try:
                 _check_host(request, self._parts.base_url)
-                return await handler(request)
+                return await handler(request, await self._visitor(request))
+            except SignedOut as refusal:
+                return see_other(login_path(refusal.back))
             except ParleyError as refusal:
                 return self._pages.message(_status(refusal), "This was not done", str(refusal))
 
         return endpoint
+
+    async def _visitor(self, request: Request) -> str:
+        """What this visitor's forms are bound to. Raises `SignedOut` and `NotAllowed`.
+
+        A proxy on this machine need not say for whom it asks: where Parley has a public address,
+        coming from here proves nothing.
+        """
+        is_public = not is_loopback(urlsplit(self._parts.base_url).hostname)
+        if is_local(request) and not is_public:
+            return _HERE
+        session = await self._sessions.current(request)
+        session.principal.needs(Scope.ADMIN)
+        return session.id
+
+
+def _form(opened: OpenedMail, visitor: str) -> str:
+    return f"mailbox {opened.mail.id} {visitor}"
 
 
 def _status(refusal: ParleyError) -> int:

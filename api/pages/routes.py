@@ -32,7 +32,7 @@ def routers(parts: PageParts) -> list[APIRouter]:
         DeskPages(parts, pages, guard).router(),
     ]
     if parts.mailbox is not None and parts.attendees is not None:
-        found.append(MailboxPages(parts, pages, parts.mailbox, parts.attendees).router())
+        found.append(MailboxPages(parts, pages, sessions, parts.mailbox, parts.attendees).router())
     return found
 
 

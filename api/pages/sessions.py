@@ -8,6 +8,7 @@ serves nobody afterwards.
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from domain.values import Frozen
 
 _SALT = b"parley desk session"
 _LASTS_FOR = timedelta(hours=8)
+_INSIDE = re.compile(r"/(desk|mailbox)([/?]|\Z)")
 
 
 class Session(Frozen):
@@ -131,6 +133,6 @@ def login_path(back: str) -> str:
 
 
 def safe_back(text: str) -> str:
-    """`text` if it is a path of the desk, else the desk: never another site."""
-    is_ours = text == "/desk" or text.startswith(("/desk/", "/desk?"))
+    """`text` if it is a path of the desk or the mailbox, else the desk: never another site."""
+    is_ours = _INSIDE.match(text) is not None
     return text if is_ours and "\\" not in text and text.isprintable() else "/desk"

@@ -65,6 +65,8 @@ async def test_signing_in_leads_on_to_where_one_wanted_to_go(house: House) -> No
     [
         ("/desk", "/desk"),
         ("/desk/meetings/7", "/desk/meetings/7"),
+        ("/mailbox/ben@example.com", "/mailbox/ben@example.com"),
+        ("/mailboxes", "/desk"),
         ("//evil.example.net", "/desk"),
         ("https://evil.example.net/desk", "/desk"),
         ("/desk\\@evil.example.net", "/desk"),

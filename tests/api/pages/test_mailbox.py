@@ -1,7 +1,9 @@
 """The mailbox of the embedded catcher: reading what was caught, and answering it by real SMTP."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -9,9 +11,13 @@ import httpx
 import pytest
 
 from adapters.attendees.sending import submit
+from adapters.db.keys import SqlKeys
+from api.app import Parts, create_app
+from domain.access import Scope
 from domain.meetings.model import MeetingState, Partstat, Status
-from tests.api.house import House
-from tests.api.pages.visitor import Form, Visitor, forms_of
+from settings import Settings
+from tests.api.house import BASE_URL, House
+from tests.api.pages.visitor import Form, Visitor, form_to, forms_of
 from tests.e2e.pages_world import World, opened_world
 
 BEN = "/mailbox/ben@example.com"
@@ -170,6 +176,61 @@ async def test_an_answer_needs_the_nonce_of_the_page(world: World, visitor: Visi
     _, page = await invitation(world, visitor, "Nonce")
 
     assert (await visitor.send(answer_form(page, "accept"), nonce="x")).status_code == 403
+
+
+async def test_a_nonce_serves_the_mail_it_was_shown_with_and_no_other(
+    world: World, visitor: Visitor
+) -> None:
+    _, page = await invitation(world, visitor, "Mine")
+    _, other = await invitation(world, visitor, "Other")
+    nonce = answer_form(other, "accept").fields["nonce"]
+
+    assert (await visitor.send(answer_form(page, "accept"), nonce=nonce)).status_code == 403
+
+
+async def test_from_elsewhere_the_mailbox_needs_a_session_of_an_administrator(
+    world: World, visitor: Visitor
+) -> None:
+    visitor.client.headers["X-Forwarded-For"] = "203.0.113.9"
+    for path in ("/mailbox", BEN, f"{BEN}/1", f"{BEN}/1/html"):
+        answer = await visitor.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["Location"] == f"/login?next={quote(path)}"
+
+    await sign_in(visitor, await key(world, Scope.MEETINGS_READ, Scope.MEETINGS_WRITE))
+    assert (await visitor.get(BEN)).status_code == 403
+    await sign_in(visitor, world.key)
+    assert (await visitor.get(BEN)).status_code == 200
+
+
+async def test_a_form_of_one_session_is_not_sent_by_another(world: World, visitor: Visitor) -> None:
+    visitor.client.headers["X-Forwarded-For"] = "203.0.113.9"
+    await sign_in(visitor, world.key)
+    _, page = await invitation(world, visitor, "Twice")
+    form = answer_form(page, "accept")
+    await sign_in(visitor, world.key)
+
+    assert (await visitor.send(form, program="google")).status_code == 403
+
+
+async def sign_in(visitor: Visitor, key: str) -> None:
+    answer = await visitor.send(form_to(await visitor.get("/login"), "/login"), key=key)
+    assert answer.status_code == 303, answer.text
+
+
+async def key(world: World, *scopes: Scope) -> str:
+    _, text = await SqlKeys(world.database).create("main", "desk", scopes, datetime.now(UTC))
+    return text
+
+
+async def test_a_public_address_makes_every_visitor_a_stranger(tmp_path: Path) -> None:
+    """A proxy on this machine need not say for whom it asks."""
+    async with opened_world(tmp_path) as world:
+        settings = Settings(data_dir=tmp_path, base_url=BASE_URL)
+        parts = Parts(settings, world.database, b"s" * 32, world.rules.poke, catcher=world.catcher)
+        visitor = Visitor(create_app(parts))  # from 127.0.0.1
+
+        assert (await visitor.get("/mailbox")).status_code == 303
 
 
 async def test_the_mailbox_is_not_read_under_another_name(visitor: Visitor) -> None:
