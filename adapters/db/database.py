@@ -21,6 +21,12 @@ class Database(Protocol):
     @property
     def bell(self) -> "Bell": ...
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether this process can still reach it: False when it has been closed or its writer
+        has died, which only a new process cures. A server that is down is another matter."""
+        ...
+
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` in a write transaction and commit before returning.
 

@@ -32,8 +32,9 @@ def commit(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
 
 
 def misuse(connection: sa.Connection, transaction: sa.RootTransaction) -> RuntimeError | None:
-    """An error when work ended the transaction it was lent, or left one open inside it."""
+    """An error when work ended the transaction it was lent, lost its connection, or left a
+    transaction open inside it."""
     is_ours = connection.get_transaction() is transaction and transaction.is_active
-    if not is_ours or connection.in_nested_transaction():
+    if not is_ours or connection.invalidated or connection.in_nested_transaction():
         return RuntimeError("work must neither end its transaction nor leave a savepoint open")
     return None

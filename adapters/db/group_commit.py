@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from adapters.db.bell import LocalBell, take_news
 from adapters.db.discipline import commit, forbid_commits, misuse
@@ -69,6 +70,11 @@ class GroupCommit:
             self._queue.put(_Request(work, answer))
         return answer
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether requests are still answered; False when closed, or when the thread has died."""
+        return self._thread.is_alive() and not self._closed
+
     def close(self) -> None:
         """Finish everything queued, then end the thread. Blocks until it has ended."""
         with self._gate:
@@ -78,13 +84,43 @@ class GroupCommit:
         self._thread.join()
 
     def _run(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            # A cancelled request must be skipped here: answering it would raise.
-            pending = [one for one in batch if one.answer.set_running_or_notify_cancel()]
-            while pending:
-                pending = self._attempt(pending)
-            del batch, pending
-        self._drop_connection()
+        pending: list[_Request] = []
+        try:
+            while (batch := self._next_batch()) is not None:
+                # A cancelled request must be skipped here: answering it would raise.
+                pending = [one for one in batch if one.answer.set_running_or_notify_cancel()]
+                del batch
+                while pending:
+                    pending = self._survive(pending)
+            self._drop_connection()
+        finally:
+            self._refuse([*pending, *self._left_over()])
+
+    def _survive(self, requests: Sequence[_Request]) -> list[_Request]:
+        """As `_attempt`, whatever happens: work may have left the connection in any state."""
+        try:
+            return self._attempt(requests)
+        except BaseException as error:
+            self._fail(requests, error)
+            return []
+
+    def _left_over(self) -> list[_Request]:
+        """What is still queued when the thread ends: nothing after `close`."""
+        with self._gate:
+            self._closed = True
+        left: list[_Request] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                request = self._queue.get_nowait()
+                if request is not None and request.answer.set_running_or_notify_cancel():
+                    left.append(request)
+        return left
+
+    def _refuse(self, requests: Sequence[_Request]) -> None:
+        """Nobody may wait for a thread that has ended."""
+        for request in requests:
+            if not request.answer.done():
+                request.answer.set_exception(Unavailable("The database has been closed."))
 
     def _next_batch(self) -> list[_Request] | None:
         first = self._queue.get()
@@ -130,7 +166,8 @@ class GroupCommit:
             request.error = misuse(connection, root)
         except BaseException as error:  # whatever it is, this thread must live on
             request.error = error
-        request.news = take_news(connection)
+        with contextlib.suppress(exc.InvalidRequestError):  # the work closed the connection
+            request.news = take_news(connection)
         if misuse(connection, root) is not None:
             raise _TransactionLost from request.error
         if request.error is not None:
@@ -154,7 +191,8 @@ class GroupCommit:
         _log.error("a commit of %d requests failed: %s", len(requests), type(error).__name__)
         self._drop_connection()
         for request in requests:
-            request.answer.set_exception(explained(error))
+            if not request.answer.done():
+                request.answer.set_exception(explained(error))
 
     def _connected(self) -> sa.Connection:
         if self._connection is None:
@@ -165,9 +203,9 @@ class GroupCommit:
         """Throw the connection away with whatever state it is in; the next one starts clean."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):  # it may be past saving; that is why it goes
-                connection.invalidate()
-                connection.close()
+            for end in (connection.invalidate, connection.close):
+                with contextlib.suppress(Exception):  # it may be past saving; that is why it goes
+                    end()
 
 
 def _driver(raw: Any, statement: str) -> None:

@@ -72,6 +72,11 @@ class PostgresDatabase:
         # Apart, so that writers waiting for a lock do not keep readers waiting.
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="parley-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="parley-reader")
+        self._is_closed = False
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._is_closed
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         return await _on(self._writers, lambda: _until_won(lambda: self._write(work)))
@@ -83,6 +88,7 @@ class PostgresDatabase:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._is_closed = True
         self._writers.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self._engine.dispose()
@@ -114,7 +120,7 @@ def _lent(engine: sa.Engine) -> Iterator[tuple[sa.Connection, sa.RootTransaction
         try:
             yield connection, transaction
         except BaseException:
-            if misuse(connection, transaction) is not None:
+            if not connection.closed and misuse(connection, transaction) is not None:
                 connection.invalidate()
             raise
 

@@ -73,6 +73,10 @@ class SqliteDatabase:
         sa.event.listen(self._reader_engine, "connect", _read_only)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="parley-reader")
 
+    @property
+    def is_alive(self) -> bool:
+        return self._writer.is_alive
+
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         return await asyncio.wrap_future(self._writer.submit(work))
 

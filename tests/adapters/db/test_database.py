@@ -75,7 +75,15 @@ async def test_a_broken_statement_fails_its_own_request_only(database: Database)
     assert await kept(database) == {"twice", "before", "after"}
 
 
-@pytest.mark.parametrize("end", [sa.Connection.commit, sa.Connection.rollback])
+@pytest.mark.parametrize(
+    "end",
+    [
+        sa.Connection.commit,
+        sa.Connection.rollback,
+        sa.Connection.close,
+        sa.Connection.invalidate,
+    ],
+)
 async def test_work_may_not_end_its_transaction(
     database: Database, end: Callable[[sa.Connection], None]
 ) -> None:
@@ -93,6 +101,7 @@ async def test_work_may_not_end_its_transaction(
 
     assert isinstance(outcomes[1], RuntimeError)
     assert await kept(database) == {"before", "after"}
+    assert database.is_alive
 
 
 async def test_work_may_not_leave_a_savepoint_open(database: Database) -> None:

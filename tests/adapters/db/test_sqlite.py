@@ -6,16 +6,20 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from adapters.db.bell import LocalBell
 from adapters.db.database import Database
+from adapters.db.group_commit import GroupCommit
 from adapters.db.guard import DatabaseInUse
 from adapters.db.opening import migrate, open_database
+from adapters.db.sqlite import engine
 from domain.errors import Unavailable
 from tests.adapters.db.notes import kept, put
 
@@ -79,6 +83,40 @@ async def test_a_lost_transaction_is_run_again_without_its_destroyer(
     assert isinstance(outcomes[1], Exception)
     assert outcomes[2] is None
     assert await kept(sqlite_database) == {"before", "after"}
+
+
+class Nothing(LocalBell):
+    def ring_all(self, topics: Iterable[str]) -> None:
+        raise MemoryError
+
+
+async def test_what_goes_wrong_beside_the_work_does_not_end_the_writer(sqlite_url: str) -> None:
+    writer = GroupCommit(engine(Path(sqlite_url.removeprefix("sqlite:///"))), Nothing())
+
+    assert await asyncio.wrap_future(writer.submit(lambda c: 1)) == 1
+    assert await asyncio.wrap_future(writer.submit(lambda c: 2)) == 2
+
+    assert writer.is_alive
+    await asyncio.to_thread(writer.close)
+    assert not writer.is_alive
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_nobody_waits_for_a_writer_that_has_died(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> list[Any]:
+        raise MemoryError
+
+    monkeypatch.setattr(GroupCommit, "_attempt", die)
+    monkeypatch.setattr(GroupCommit, "_fail", die)
+
+    async with asyncio.timeout(10):
+        writes = (sqlite_database.write(lambda c: 1) for _ in range(300))
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+
+    assert {type(one) for one in outcomes} == {Unavailable}
+    assert not sqlite_database.is_alive
 
 
 async def test_a_request_cancelled_before_its_turn_never_runs(sqlite_database: Database) -> None:

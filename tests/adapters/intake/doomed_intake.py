@@ -32,6 +32,10 @@ class SilentAfterCommit:
     def bell(self) -> Bell:
         return self._real.bell
 
+    @property
+    def is_alive(self) -> bool:
+        return self._real.is_alive
+
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         await self._real.write(work)
         sys.stdout.write("kept\n")

@@ -64,6 +64,10 @@ class Broken:
     def bell(self) -> Bell:
         return self._real.bell
 
+    @property
+    def is_alive(self) -> bool:
+        return self._real.is_alive
+
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         if self._fault is not None:
             raise self._fault
