@@ -16,16 +16,18 @@ INPUTS_AT_ONCE = 20
 
 
 class Taken(Frozen):
-    """Inputs in row order."""
+    """Inputs in row order, and since when a mail behind them waits to be read: no deadline after
+    that instant has passed yet, since the mail may hold the answer."""
 
     inputs: tuple[TakenInput, ...]
+    unread_since: Instant | None = None
 
 
 class Resumed(Frozen):
     """Where a meeting stands by its journal, and what waits to be decided."""
 
     state: MeetingState
-    inputs: tuple[TakenInput, ...]
+    taken: Taken
 
 
 class DecisionRecord(Frozen):
@@ -53,13 +55,18 @@ class MeetingActivities:
             state = await self._store.load(ref.meeting_id)
         except NotFound as missing:
             raise ApplicationError(str(missing), type=missing.code, non_retryable=True) from missing
-        inputs = await self._store.take_inputs(ref.meeting_id, INPUTS_AT_ONCE)
-        return Resumed(state=state, inputs=tuple(inputs))
+        return Resumed(state=state, taken=await self._take(ref))
 
     @activity.defn(name="meetings.take_inputs")
     async def take_inputs(self, ref: MeetingRef) -> Taken:
         """The inputs that wait; taking marks nothing, so it repeats freely."""
-        return Taken(inputs=tuple(await self._store.take_inputs(ref.meeting_id, INPUTS_AT_ONCE)))
+        return await self._take(ref)
+
+    async def _take(self, ref: MeetingRef) -> Taken:
+        # Asked first: a mail that is read in between is then merely thought unread for longer.
+        unread_since = await self._store.unread_since(ref.meeting_id)
+        inputs = await self._store.take_inputs(ref.meeting_id, INPUTS_AT_ONCE)
+        return Taken(inputs=tuple(inputs), unread_since=unread_since)
 
     @activity.defn(name="meetings.record_decision")
     async def record_decision(self, record: DecisionRecord) -> None:

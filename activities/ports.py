@@ -28,6 +28,10 @@ class MeetingStore(Protocol):
         """Inputs without an outcome, in row order, up to the first one still unread."""
         ...
 
+    async def unread_since(self, meeting_id: str) -> Instant | None:
+        """When the oldest mail that is still unread was accepted."""
+        ...
+
     async def record(
         self,
         meeting_id: str,

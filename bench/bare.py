@@ -42,10 +42,12 @@ class BareActivities:
     @activity.defn(name="bare.resume")
     async def resume(self, ref: MeetingRef) -> list[int]:
         await self._store.load(ref.meeting_id)
+        await self._store.unread_since(ref.meeting_id)
         return [taken.id for taken in await self._store.take_inputs(ref.meeting_id, 20)]
 
     @activity.defn(name="bare.take")
     async def take(self, ref: MeetingRef) -> list[int]:
+        await self._store.unread_since(ref.meeting_id)
         return [taken.id for taken in await self._store.take_inputs(ref.meeting_id, 20)]
 
     @activity.defn(name="bare.record")

@@ -5,6 +5,7 @@ meeting has ended and every input is decided; an input that comes later starts i
 reads its state from the journal.
 """
 
+import contextlib
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -16,8 +17,9 @@ from activities.meetings import (
     DecisionRecord,
     MeetingActivities,
     Resumed,
+    Taken,
 )
-from domain.meetings.messages import MeetingRef, TakenInput
+from domain.meetings.messages import MeetingRef
 from domain.meetings.model import MeetingState
 from domain.meetings.progress import details, events_summary, input_summary
 from domain.meetings.rules import Decision, decide, next_wake, pass_time
@@ -25,6 +27,9 @@ from workflows.support.timeouts import DATABASE
 
 MEETING_STATUS = SearchAttributeKey.for_keyword("MeetingStatus")
 """What operators filter meetings by; one of the words of `Status`, nothing personal."""
+
+_UNREAD_PAUSE = timedelta(seconds=30)
+"""How soon to look again for a mail whose reading holds a deadline back and whose poke was lost."""
 
 
 @workflow.defn(name="Meeting")
@@ -35,6 +40,7 @@ class MeetingWorkflow:
     def __init__(self, ref: MeetingRef) -> None:
         self._ref = ref
         self._poked = False
+        self._unread_since: datetime | None = None
 
     @workflow.run
     async def run(self, ref: MeetingRef) -> str:
@@ -63,50 +69,59 @@ class MeetingWorkflow:
         resumed: Resumed = await workflow.execute_activity_method(
             MeetingActivities.resume, self._ref, summary="read the journal", **DATABASE
         )
-        state = await self._decide_all(resumed.state, resumed.inputs)
-        # A full batch means that more may wait behind it.
-        self._poked = self._poked or len(resumed.inputs) == INPUTS_AT_ONCE
+        state = await self._decide_all(resumed.state, resumed.taken)
+        if len(resumed.taken.inputs) == INPUTS_AT_ONCE:
+            state = await self._take_inputs(state)
         return await self._pass_time(state)
 
     async def _poke_or_deadline(self, state: MeetingState) -> None:
         """Sleep until there is something to do. Whether it is due is for the rules to say."""
         self._show(state)
-        wake = next_wake(state)
+        wake = self._next_wake(state)
         if self._poked or (wake is not None and wake <= workflow.now()):
             return
-        try:
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self._poked,
-                timeout=None if wake is None else _until(wake),
+                timeout=None if wake is None else wake - workflow.now(),
                 timeout_summary=None
                 if wake is None
                 else f"next deadline {wake:%Y-%m-%d %H:%M} UTC",
             )
-        except TimeoutError:
-            return
+
+    def _next_wake(self, state: MeetingState) -> datetime | None:
+        """The next deadline; while an unread mail holds it back, a little later."""
+        wake = next_wake(state)
+        if wake is not None and self._unread_since is not None and wake > self._unread_since:
+            return max(wake, workflow.now() + _UNREAD_PAUSE)
+        return wake
 
     async def _take_inputs(self, state: MeetingState) -> MeetingState:
-        while self._poked:
+        """Take everything that waits, before any deadline is looked at: an answer that was
+        accepted in time counts, however late the saga hears of it."""
+        more = True
+        while more:
             self._poked = False
             taken = await workflow.execute_activity_method(
                 MeetingActivities.take_inputs, self._ref, summary="take what came in", **DATABASE
             )
-            state = await self._decide_all(state, taken.inputs)
-            self._poked = self._poked or len(taken.inputs) == INPUTS_AT_ONCE
+            state = await self._decide_all(state, taken)
+            more = self._poked or len(taken.inputs) == INPUTS_AT_ONCE
         return state
 
-    async def _decide_all(
-        self, state: MeetingState, inputs: tuple[TakenInput, ...]
-    ) -> MeetingState:
-        for taken in inputs:
-            decision = decide(state, taken, workflow.now())
-            if not await self._record(state, decision, input_summary(taken.body)):
+    async def _decide_all(self, state: MeetingState, taken: Taken) -> MeetingState:
+        self._unread_since = taken.unread_since
+        for each in taken.inputs:
+            decision = decide(state, each, workflow.now())
+            if not await self._record(state, decision, input_summary(each.body)):
                 return await self._resume()
             state = decision.state
         return state
 
     async def _pass_time(self, state: MeetingState) -> MeetingState:
-        decision = pass_time(state, workflow.now())
+        """Let happen what was due before the oldest mail that is still unread."""
+        until = min(workflow.now(), self._unread_since or workflow.now())
+        decision = pass_time(state, until, workflow.now())
         if not decision.events:
             return state
         if not await self._record(state, decision, "time passed"):
@@ -141,10 +156,6 @@ class MeetingWorkflow:
         status = state.status.value
         if workflow.info().typed_search_attributes.get(MEETING_STATUS) != status:
             workflow.upsert_search_attributes([MEETING_STATUS.value_set(status)])
-
-
-def _until(wake: datetime) -> timedelta:
-    return max(wake - workflow.now(), timedelta(0))
 
 
 def _is_stream_moved(failure: ActivityError) -> bool:

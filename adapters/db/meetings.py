@@ -182,6 +182,11 @@ class SqlMeetingStore:
         stream = stream_of(meeting_id)
         return await self._database.read(lambda c: inputs.take(c, stream, limit))
 
+    async def unread_since(self, meeting_id: str) -> datetime | None:
+        """When the oldest mail that is still unread was accepted."""
+        stream = stream_of(meeting_id)
+        return await self._database.read(lambda c: inputs.unread_since(c, stream))
+
     async def record(
         self,
         meeting_id: str,

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from domain.meetings.course import Course
 from domain.meetings.events import ReminderSent
-from domain.meetings.model import OWNER, MeetingState, Partstat, Status
-from domain.meetings.offers import end, refuse_carried, refuse_pending, restore
+from domain.meetings.model import OWNER, MeetingState, Offer, Partstat, Status
+from domain.meetings.offers import end, offer_next, refuse_carried, refuse_pending, restore
 
 
 def next_wake(state: MeetingState) -> datetime | None:
@@ -35,6 +35,8 @@ def _question(state: MeetingState) -> tuple[datetime | None, datetime | None]:
 
 
 def _next_reminder(state: MeetingState, asked_at: datetime, answer_by: datetime) -> datetime | None:
+    if not _owing(state):
+        return None  # nobody who could be reached
     pending = state.terms.remind_after[state.reminders_sent :]
     instants = (asked_at + wait for wait in pending)
     return min((instant for instant in instants if instant < answer_by), default=None)
@@ -79,13 +81,16 @@ def _lapse_once(course: Course, at: datetime) -> None:
 
 
 def _silence(course: Course) -> None:
-    """Nobody answered in time: a proposal falls, an offer ends the meeting."""
+    """Nobody answered in time: a proposal falls, and an offer ends the meeting, unless it was its
+    own beginning that cut the time short: then the next slot gets its chance."""
     state = course.state
     if state.status is Status.CONFIRMED:
         refuse_pending(course, by=OWNER, reason="silence")
     elif state.origin != OWNER:
         refuse_carried(course, by=OWNER, reason="silence")
         restore(course, ending=Status.EXPIRED, by=OWNER, reason="silence")
+    elif state.slot is not None and state.answer_by == state.slot.start:
+        offer_next(course, Offer.NEXT, ending=Status.EXPIRED, by=OWNER, reason="silence")
     else:
         end(course, Status.EXPIRED, by=OWNER, reason="silence")
 
@@ -106,9 +111,10 @@ def _remind(course: Course, at: datetime) -> None:
 
 
 def _owing(state: MeetingState) -> tuple[int, ...]:
-    """The parties whose answer is awaited."""
+    """The parties whose answer is awaited and who can be reached."""
+    reachable = [party for party in state.parties if not party.unreachable]
     if state.proposal is not None:
         done = {state.proposal.party, *state.proposal.accepted_by}
-        return tuple(party.number for party in state.parties if party.number not in done)
+        return tuple(party.number for party in reachable if party.number not in done)
     open_answers = (Partstat.NEEDS_ACTION, Partstat.TENTATIVE)
-    return tuple(party.number for party in state.parties if party.partstat in open_answers)
+    return tuple(party.number for party in reachable if party.partstat in open_answers)

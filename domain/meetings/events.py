@@ -53,7 +53,10 @@ class AnswerRecorded(Frozen):
 
 class AnswerSetAside(Frozen):
     """An answer was kept but not applied. `reason`: stale, ahead, superseded, ended,
-    other-party, foreign-event, unconfirmed, no-answer, unchanged, delegated. `resend`: the party gets the current state again."""
+    other-party, foreign-event, unconfirmed, no-answer, unchanged, delegated.
+
+    `resend`: the party gets the current state again. `aligned` is False when nobody knows the
+    address it came from, and the registered one is told."""
 
     type: Literal["AnswerSetAside"] = "AnswerSetAside"
     party: int
@@ -62,6 +65,7 @@ class AnswerSetAside(Frozen):
     sequence: int | None = None
     resend: bool = False
     input: int | None = None
+    aligned: bool = True
 
 
 class ProposalMade(Frozen):

@@ -14,6 +14,7 @@ from domain.meetings.events import (
     MeetingEnded,
     MeetingEvent,
     MeetingRequested,
+    PartyUnreachable,
     ProposalAccepted,
     ProposalMade,
     ProposalRefused,
@@ -21,7 +22,6 @@ from domain.meetings.events import (
     SlotOffered,
     from_journal,
 )
-from domain.meetings.messages import Via
 from domain.meetings.model import (
     OWNER,
     MeetingState,
@@ -33,6 +33,7 @@ from domain.meetings.model import (
     Status,
 )
 
+_NOTHING_SENT = {"resent": 0, "refreshed": 0, "refused": 0}
 _KEYS_KEPT = 50
 """Answer keys remembered per party: more copies of one answer than any client was seen to send."""
 
@@ -96,13 +97,17 @@ def _changes(  # noqa: C901  # one arm per event type, flat
             return _answered(state, event)
         case ProposalMade():
             return _proposed(state, event, version)
-        case AnswerSetAside(resend=True) | CurrentStateResent():
-            party = state.party(event.party)
-            return _with_party(state, event.party, resent=party.resent + 1)
+        case AnswerSetAside(resend=True):
+            return _with_party(state, event.party, resent=state.party(event.party).resent + 1)
+        case CurrentStateResent():
+            refreshed = state.party(event.party).refreshed + 1
+            return _with_party(state, event.party, refreshed=refreshed)
+        case PartyUnreachable(certain=True):
+            return _with_party(state, event.party, unreachable=True)
         case ProposalAccepted():
             return _seconded(state, event)
         case ProposalRefused():
-            return {"proposal": None, "reminders_sent": 0}
+            return _refused(state, event)
         case MeetingConfirmed():
             return _confirmed(at)
         case ReminderSent(about="meeting"):
@@ -125,7 +130,7 @@ def _with_party(state: MeetingState, number: int, **changes: object) -> dict[str
 
 def _offered(state: MeetingState, event: SlotOffered) -> dict[str, Any]:
     parties = tuple(
-        party.model_copy(update={"partstat": partstat, "mail_dtstamp": None, "resent": 0})
+        party.model_copy(update={"partstat": partstat, "answered_at": None, **_NOTHING_SENT})
         for party, partstat in zip(state.parties, event.partstats, strict=True)
     )
     changes: dict[str, Any] = {
@@ -167,17 +172,28 @@ def _numbers(state: MeetingState, partstat: Partstat) -> tuple[int, ...]:
 
 def _heard(state: MeetingState, event: AnswerRecorded | ProposalMade) -> dict[str, object]:
     """What to remember of an answer, so that copies and older ones are recognised."""
-    party = state.party(event.party)
-    stamp = event.dtstamp if event.via is Via.MAIL and event.dtstamp else party.mail_dtstamp
-    return {"mail_dtstamp": stamp, "seen": (*party.seen, event.key)[-_KEYS_KEPT:]}
+    heard = {"seen": _with_key(state, event.party, event.key), "unreachable": False}
+    return heard if event.dtstamp is None else {**heard, "answered_at": event.dtstamp}
+
+
+def _with_key(state: MeetingState, party: int, key: str) -> tuple[str, ...]:
+    return (*state.party(party).seen, key)[-_KEYS_KEPT:]
 
 
 def _answered(state: MeetingState, event: AnswerRecorded) -> dict[str, Any]:
-    changes = _with_party(state, event.party, partstat=event.partstat, **_heard(state, event))
-    proposal = state.proposal
-    if proposal is not None and proposal.party == event.party:
-        declined = event.partstat is Partstat.DECLINED
-        changes["proposal"] = proposal.model_copy(update={"declined_agreed": declined})
+    return _with_party(state, event.party, partstat=event.partstat, **_heard(state, event))
+
+
+def _refused(state: MeetingState, event: ProposalRefused) -> dict[str, Any]:
+    """Only the proposal that was refused is gone; another party's stays open."""
+    changes: dict[str, Any] = {}
+    if event.key:
+        seen = _with_key(state, event.party, event.key)
+        refused = state.party(event.party).refused + 1
+        changes = _with_party(state, event.party, seen=seen, refused=refused)
+    pending = state.proposal
+    if pending is not None and (pending.party, pending.slot) == (event.party, event.slot):
+        changes |= {"proposal": None, "reminders_sent": 0}
     return changes
 
 
@@ -194,7 +210,6 @@ def _proposed(state: MeetingState, event: ProposalMade, version: int) -> dict[st
             party=event.party,
             slot=event.slot,
             version=version,
-            declined_agreed=event.declined,
             asked_at=event.asked_at,
             answer_by=event.answer_by,
         )
@@ -222,7 +237,7 @@ def _confirmed(at: datetime) -> dict[str, Any]:
 
 
 def _ended(state: MeetingState, event: MeetingEnded) -> dict[str, Any]:
-    parties = tuple(party.model_copy(update={"resent": 0}) for party in state.parties)
+    parties = tuple(party.model_copy(update=_NOTHING_SENT) for party in state.parties)
     return {
         "status": event.ending,
         "sequence": event.sequence,

@@ -15,6 +15,7 @@ class LetterKind(StrEnum):
     CURRENT = "meeting.current"  # REQUEST once more, SEQUENCE unchanged
     CANCELLATION = "meeting.cancellation"  # CANCEL
     PROPOSAL_DECLINED = "meeting.proposal-declined"  # DECLINECOUNTER and words
+    PROPOSAL_WITHDRAWN = "meeting.proposal-withdrawn"  # words: what was asked is no longer open
     PROPOSAL_QUESTION = "meeting.proposal-question"  # words and page links, no calendar object
     ANSWER_REMINDER = "meeting.answer-reminder"  # words and page links
     PROPOSAL_REMINDER = "meeting.proposal-reminder"  # words and page links

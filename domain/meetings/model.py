@@ -68,16 +68,21 @@ class Offer(StrEnum):
 class PartyState(Frozen):
     """One party's answer to the current revision.
 
-    `mail_dtstamp` is the DTSTAMP of the last answer applied that came by mail: later answers of
-    the same party are ordered by it (RFC 5546 §2.1.5). `seen` are the keys of answers already
-    taken at this revision, `resent` counts copies of it that the party was sent again.
+    `answered_at` orders the party's answers by mail (RFC 5546 §2.1.5): the DTSTAMP of the last one
+    applied, or somewhat before a click on the page. `seen` are the keys of answers taken.
+    `resent`, `refreshed` and `refused` count what the party was sent at this revision because it
+    answered an older one, because its client asked, and because the rules refused a proposal.
+    `unreachable`: a mail to it failed for good, and it has said nothing since.
     """
 
     number: int
     partstat: Partstat = Partstat.NEEDS_ACTION
-    mail_dtstamp: Instant | None = None
+    answered_at: Instant | None = None
     seen: tuple[str, ...] = ()
     resent: int = 0
+    refreshed: int = 0
+    refused: int = 0
+    unreachable: bool = False
 
 
 class Revision(Frozen):
@@ -96,7 +101,6 @@ class Proposal(Frozen):
     party: int
     slot: Slot
     version: int
-    declined_agreed: bool
     asked_at: Instant
     answer_by: Instant
     accepted_by: tuple[int, ...] = ()
@@ -138,6 +142,11 @@ class MeetingState(Frozen):
     def others(self, number: int) -> tuple[int, ...]:
         """The numbers of every party but this one."""
         return tuple(party.number for party in self.parties if party.number != number)
+
+    def decliner(self) -> int | None:
+        """A party that declined the time in the calendars, if there is one."""
+        numbers = (p.number for p in self.parties if p.partstat is Partstat.DECLINED)
+        return next(numbers, None)
 
     def all_accepted(self) -> bool:
         return all(party.partstat is Partstat.ACCEPTED for party in self.parties)

@@ -12,6 +12,7 @@ from domain.meetings.events import (
 from domain.meetings.model import OWNER, MeetingState, Offer, Partstat, Status
 from domain.values import Slot
 
+FARTHEST = timedelta(days=5 * 366)
 LONGEST = timedelta(hours=24)
 SHORTEST = timedelta(minutes=5)
 
@@ -104,11 +105,18 @@ def refuse_carried(course: Course, *, by: int, reason: str) -> None:
 
 
 def refuse_pending(course: Course, *, by: int, reason: str) -> None:
-    """A time proposed after confirmation comes to nothing; the agreed one stands, unless its
-    proposer had declined that as well: then the next slot is offered, or the meeting ends."""
+    """A time proposed after confirmation comes to nothing; the agreed one stands, unless somebody
+    has declined that as well: then the next slot is offered, or the meeting ends."""
+    drop_pending(course, by=by, reason=reason)
+    decliner = course.state.decliner()
+    if decliner is not None:
+        offer_next(course, Offer.NEXT, ending=Status.DECLINED, by=decliner, reason="declined")
+
+
+def drop_pending(course: Course, *, by: int, reason: str) -> None:
+    """The time proposed after confirmation is no longer open."""
     proposal = course.state.proposal
-    if proposal is None:
-        return
+    assert proposal is not None, "asked only while a proposal is pending"
     course.happen(
         ProposalRefused(
             party=proposal.party,
@@ -118,8 +126,6 @@ def refuse_pending(course: Course, *, by: int, reason: str) -> None:
             sequence=course.state.sequence,
         )
     )
-    if proposal.declined_agreed:
-        offer_next(course, Offer.NEXT, ending=Status.DECLINED, by=proposal.party, reason="declined")
 
 
 def confirm(course: Course) -> None:

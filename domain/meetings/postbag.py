@@ -98,10 +98,10 @@ def _current(course: Course, party: int) -> Letter:
 
 
 def _to_resend(course: Course) -> set[int]:
-    parties: set[int] = set()
+    parties = {refusal.party for refusal in _refusals_told(course)}
     for event in course.events:
         match event:
-            case AnswerSetAside(resend=True) | CurrentStateResent() | ProposalRefused():
+            case AnswerSetAside(resend=True) | CurrentStateResent():
                 parties.add(event.party)
     return parties
 
@@ -126,14 +126,11 @@ def _doer(course: Course, offer: Offer) -> int:
 
 
 def _refusals(course: Course) -> Iterator[Letter]:
-    """DECLINECOUNTER for proposals that came to nothing (RFC 5546 §3.2.8).
-
-    None where the calendars say it better: the meeting ended, the proposer took it back, or
-    another proposal took its place in the calendar.
-    """
+    """DECLINECOUNTER for proposals that came to nothing (RFC 5546 §3.2.8), unless the meeting has
+    ended, which the CANCEL says."""
     if _last(course, MeetingEnded) is not None:
         return
-    for event in _last_refusals(course):
+    for event in _refusals_told(course):
         yield _letter(
             course,
             LetterKind.PROPOSAL_DECLINED,
@@ -146,26 +143,39 @@ def _refusals(course: Course) -> Iterator[Letter]:
         )
 
 
-def _last_refusals(course: Course) -> list[ProposalRefused]:
-    """One a party, as every kind of letter is sent once in a decision."""
-    carried = course.before.status is Status.NEGOTIATING
+def _refusals_told(course: Course) -> list[ProposalRefused]:
+    """The last one a party, as every kind of letter is sent once in a decision.
+
+    Not those that their proposer took back, nor those that another proposal replaced: the
+    question about that one says so.
+    """
     told: dict[int, ProposalRefused] = {}
     for event in course.events:
-        if not isinstance(event, ProposalRefused) or event.reason == "withdrawn":
-            continue
-        if event.reason == "replaced" and carried:
-            continue
-        told[event.party] = event
+        silent = isinstance(event, ProposalRefused) and event.reason in ("withdrawn", "replaced")
+        if isinstance(event, ProposalRefused) and event.told and not silent:
+            told[event.party] = event
     return list(told.values())
 
 
 def _questions(course: Course) -> Iterator[Letter]:
+    """The others are asked about a proposal made after confirmation, or told that it is no more."""
     proposal = course.state.proposal
     made = _last(course, ProposalMade)
-    if proposal is None or made is None or made.asked_at is None:
-        return
-    for party in course.state.others(proposal.party):
-        yield _about_proposal(course, LetterKind.PROPOSAL_QUESTION, party)
+    if proposal is not None and made is not None and made.asked_at is not None:
+        for party in course.state.others(proposal.party):
+            yield _about_proposal(course, LetterKind.PROPOSAL_QUESTION, party)
+    asked = course.before.proposal
+    refusal = _last(course, ProposalRefused)
+    took_back = refusal is not None and refusal.reason == "withdrawn"
+    if asked is not None and took_back and course.state.status is Status.CONFIRMED:
+        for party in course.state.others(asked.party):
+            yield _letter(
+                course,
+                LetterKind.PROPOSAL_WITHDRAWN,
+                party,
+                by=asked.party,
+                proposed=asked.slot,
+            )
 
 
 def _about_proposal(course: Course, kind: LetterKind, party: int) -> Letter:
@@ -182,26 +192,27 @@ def _about_proposal(course: Course, kind: LetterKind, party: int) -> Letter:
 
 
 def _reminders(course: Course) -> Iterator[Letter]:
-    if course.state.status.is_ended:
-        return
-    for event in course.events:
-        if not isinstance(event, ReminderSent) or _overtaken(course, event):
-            continue
-        for party in event.parties:
-            yield _reminder(course, event.about, party)
+    for index, event in enumerate(course.events):
+        if isinstance(event, ReminderSent) and not _overtaken(course, event, index):
+            for party in event.parties:
+                yield _reminder(course, event.about, party)
 
 
-def _overtaken(course: Course, event: ReminderSent) -> bool:
-    """Whether the question was settled later in the same decision, or the meeting has begun."""
+def _overtaken(course: Course, event: ReminderSent, index: int) -> bool:
+    """Whether the same decision went on to settle the question, to ask another one, or came
+    after the meeting had begun."""
     state = course.state
+    asked_anew = any(
+        isinstance(later, SlotOffered | ProposalMade) for later in course.events[index:]
+    )
     match event.about:
         case "answer":
-            return state.status is not Status.NEGOTIATING
+            return asked_anew or state.status is not Status.NEGOTIATING
         case "proposal":
-            return state.proposal is None
+            return asked_anew or state.proposal is None or state.status.is_ended
         case _:
             begun = state.slot is None or state.slot.start <= course.now
-            return state.status is not Status.CONFIRMED or begun
+            return asked_anew or begun or state.status is not Status.CONFIRMED
 
 
 def _reminder(course: Course, about: str, party: int) -> Letter:
@@ -215,14 +226,32 @@ def _reminder(course: Course, about: str, party: int) -> Letter:
 
 
 def _notices(course: Course) -> Iterator[Letter]:
-    """Somebody answered from an address we do not know: the registered one is told."""
+    """Somebody answered from an address we do not know: the registered one is told, about the time
+    that was answered, and what came of it (`reason`: ended, moved, unconfirmed, or nothing)."""
     for event in course.events:
         match event:
-            case AnswerRecorded(aligned=False):
+            case AnswerRecorded(aligned=False) | AnswerSetAside(aligned=False):
                 partstat = event.partstat
             case ProposalMade(aligned=False):
                 partstat = Partstat.DECLINED if event.declined else Partstat.TENTATIVE
             case _:
                 continue
-        proposed = event.slot if isinstance(event, ProposalMade) else None
-        yield _letter(course, LetterKind.NOTICE, event.party, partstat=partstat, proposed=proposed)
+        yield _letter(
+            course,
+            LetterKind.NOTICE,
+            event.party,
+            slot=course.before.slot,
+            partstat=partstat,
+            proposed=event.slot if isinstance(event, ProposalMade) else None,
+            reason=_what_came_of_it(course),
+        )
+        return  # one a decision, as of every kind
+
+
+def _what_came_of_it(course: Course) -> str:
+    if course.state.status.is_ended:
+        return "ended"
+    if course.state.slot != course.before.slot:
+        return "moved"
+    aside = _last(course, AnswerSetAside)
+    return "" if aside is None else aside.reason

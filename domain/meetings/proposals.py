@@ -13,18 +13,25 @@ from domain.meetings.events import (
 from domain.meetings.messages import Answer, Effect, ProposalAnswer, TakenInput
 from domain.meetings.model import OWNER, MeetingState, Offer, Partstat, Status
 from domain.meetings.offers import (
+    FARTHEST,
     LONGEST,
     SHORTEST,
     confirm,
+    drop_pending,
     due,
     offer,
     refuse_carried,
     refuse_pending,
 )
+from domain.meetings.revisions import answered_at
 from domain.meetings.ruling import Ruling, applied, refused
-from domain.values import Slot
+from domain.values import LATEST, Slot
 
 Decline = Callable[[Course, int], None]
+
+_REFUSALS_TOLD = 3
+"""Refusals by the rules that a party is told of at one revision; a client in a loop hears no
+more."""
 
 
 def proposed_slot(state: MeetingState, answer: Answer) -> Slot | None:
@@ -37,28 +44,33 @@ def proposed_slot(state: MeetingState, answer: Answer) -> Slot | None:
         return None
     start, end = answer.proposal.start, answer.proposal.end
     if end is None or end <= start:
-        end = start + state.slot.length
+        end = min(start + state.slot.length, LATEST)
+    if end <= start:
+        return None  # the last instant there is
     slot = Slot(start=start, end=end)
     return None if slot == state.slot else slot
 
 
 def unacceptable(state: MeetingState, slot: Slot, now: datetime) -> str | None:
-    """Why the rules refuse a proposed time, or None."""
-    if slot.start <= now:
-        return "past"
-    if slot.length > LONGEST:
-        return "too-long"
-    if slot.length < SHORTEST:
-        return "too-short"
-    if state.rounds >= state.terms.max_rounds:
-        return "rounds"
-    return None
+    """Why the rules refuse a proposed time, as a stable word, or None."""
+    begun = state.slot is not None and state.slot.start <= now
+    objections = {
+        "past": slot.start <= now,
+        "too-far": slot.start > now + FARTHEST,
+        "too-long": slot.length > LONGEST,
+        "too-short": slot.length < SHORTEST,
+        "begun": state.status is Status.CONFIRMED and begun,
+        "rounds": state.rounds >= state.terms.max_rounds,
+    }
+    return next((reason for reason, holds in objections.items() if holds), None)
 
 
 _WHY_NOT = {
     "past": "The proposed time has passed.",
+    "too-far": "The proposed time lies more than five years ahead.",
     "too-long": "A meeting may not be longer than 24 hours.",
     "too-short": "A meeting may not be shorter than five minutes.",
+    "begun": "The meeting has already begun.",
     "rounds": "There have been as many proposals as this meeting allows.",
 }
 
@@ -91,11 +103,13 @@ def _refuse_by_rule(
             reason=reason,
             sequence=course.state.sequence,
             input=taken.id,
+            key=answer.key(),
+            told=course.state.party(answer.party).refused < _REFUSALS_TOLD,
         )
     )
     if answer.partstat is not None and answer.partstat is not Partstat.NEEDS_ACTION:
         _keep_partstat(course, taken, answer, answer.partstat)
-    if answer.partstat is Partstat.DECLINED:
+    if answer.partstat is Partstat.DECLINED and answer.aligned:
         decline(course, answer.party)
     return refused(reason, _WHY_NOT[reason])
 
@@ -109,7 +123,7 @@ def _keep_partstat(course: Course, taken: TakenInput, answer: Answer, partstat: 
             sequence=course.state.sequence,
             via=answer.via,
             key=answer.key(),
-            dtstamp=answer.dtstamp,
+            dtstamp=answered_at(taken, answer),
             aligned=answer.aligned,
             input=taken.id,
         )
@@ -123,7 +137,7 @@ def _made(answer: Answer, taken: TakenInput, slot: Slot) -> ProposalMade:
         declined=answer.partstat is Partstat.DECLINED,
         via=answer.via,
         key=answer.key(),
-        dtstamp=answer.dtstamp,
+        dtstamp=answered_at(taken, answer),
         aligned=answer.aligned,
         input=taken.id,
     )
@@ -143,7 +157,7 @@ def _ask_others(course: Course, taken: TakenInput, answer: Answer, slot: Slot) -
     if pending is not None and pending.party != answer.party:
         if pending.slot == slot:
             return _second(course, answer.party, taken.id)
-        _replace_pending(course, answer.party)
+        drop_pending(course, by=answer.party, reason="replaced")
     asked = {
         "asked_at": course.now,
         "answer_by": due(course.state, course.now, slot, *_agreed(course.state)),
@@ -156,36 +170,27 @@ def _agreed(state: MeetingState) -> tuple[Slot, ...]:
     return () if state.slot is None else (state.slot,)
 
 
-def _replace_pending(course: Course, by: int) -> None:
-    pending = course.state.proposal
-    assert pending is not None, "asked only while a proposal is pending"
-    course.happen(
-        ProposalRefused(
-            party=pending.party,
-            slot=pending.slot,
-            by=by,
-            reason="replaced",
-            sequence=course.state.sequence,
-        )
-    )
-
-
 def take_proposal_answer(course: Course, taken: TakenInput, answer: ProposalAnswer) -> Ruling:
-    """A yes or no to a time proposed after confirmation, given on a page."""
+    """A yes or no to a time proposed after confirmation, given on a page; the proposer's own no
+    takes it back."""
     pending = course.state.proposal
-    if pending is None or pending.version != answer.proposal or pending.party == answer.party:
+    own = pending is not None and pending.party == answer.party
+    if pending is None or pending.version != answer.proposal or (own and answer.accepts):
         return Ruling(
             Effect.STALE, "stale", "That proposal is no longer open; look at the page again."
         )
     if answer.accepts:
         return _second(course, answer.party, taken.id)
-    refuse_pending(course, by=answer.party, reason="declined")
-    return applied("declined")
+    refuse_pending(course, by=answer.party, reason="withdrawn" if own else "declined")
+    return applied("withdrawn" if own else "declined")
 
 
 def _second(course: Course, party: int, input_id: int) -> Ruling:
     pending = course.state.proposal
     assert pending is not None, "asked only while a proposal is pending"
+    if pending.slot.start <= course.now:
+        refuse_pending(course, by=OWNER, reason="past")
+        return refused("past", _WHY_NOT["past"])
     if party not in pending.accepted_by:
         course.happen(ProposalAccepted(party=party, proposal=pending.version, input=input_id))
     everybody = {pending.party, party, *pending.accepted_by}

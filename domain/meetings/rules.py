@@ -6,7 +6,7 @@ Changing them changes histories as surely as changing the saga: gate it by `work
 
 from datetime import datetime
 
-from domain.meetings.answers import take_answer
+from domain.meetings.answers import take_answer, take_cancellation
 from domain.meetings.course import Course
 from domain.meetings.deadlines import lapse, next_wake
 from domain.meetings.events import (
@@ -31,7 +31,7 @@ from domain.meetings.messages import (
     Undelivered,
 )
 from domain.meetings.model import MeetingState, Offer, Status
-from domain.meetings.offers import end, first_future, offer, offer_next
+from domain.meetings.offers import first_future, offer, offer_next
 from domain.meetings.postbag import letters_for
 from domain.meetings.proposals import take_proposal_answer
 from domain.meetings.ruling import Ruling, applied, refused
@@ -60,17 +60,25 @@ def decide(state: MeetingState, taken: TakenInput, now: datetime) -> Decision:
     """
     course = Course(state, now)
     lapse(course, min(taken.received_at, now))
-    ruling = _rule(course, taken)
+    try:
+        ruling = _rule(course, taken)
+    except (ValueError, ArithmeticError) as fault:
+        # Values beyond what the rules were made for must not stop a meeting for ever.
+        course = Course(state, now)
+        ruling = Ruling(Effect.SET_ASIDE, "not-understood", type(fault).__name__)
     outcome = InputOutcome(
         input_id=taken.id, effect=ruling.effect, code=ruling.code, detail=ruling.detail
     )
     return _decision(course, outcome)
 
 
-def pass_time(state: MeetingState, now: datetime) -> Decision:
-    """What was due by `now` (aware UTC); no events when nothing was."""
+def pass_time(state: MeetingState, until: datetime, now: datetime) -> Decision:
+    """What was due by `until`, decided at `now` (both aware UTC); no events when nothing was.
+
+    The two differ while a mail accepted at `until` is still unread.
+    """
     course = Course(state, now)
-    lapse(course, now)
+    lapse(course, until)
     return _decision(course, None)
 
 
@@ -93,16 +101,18 @@ def _rule(course: Course, taken: TakenInput) -> Ruling:  # noqa: C901  # one arm
             return take_proposal_answer(course, taken, answer)
         case Refresh(party=party):
             return _refresh(course, taken, party)
-        case Cancellation(party=party):
-            return _cancel(course, party)
+        case Cancellation() as wish:
+            return take_cancellation(course, taken, wish)
         case Reschedule() as reschedule:
             return _reschedule(course, reschedule)
         case Remark(party=party, verdict=verdict):
             course.happen(RemarkReceived(party=party, verdict=verdict, input=taken.id))
             return Ruling(Effect.SET_ASIDE, verdict, "Kept for the owner to read.")
-        case Undelivered(party=party, letter=letter):
-            course.happen(PartyUnreachable(party=party, letter=letter, input=taken.id))
-            return applied("unreachable")
+        case Undelivered(party=party, letter=letter, certain=certain):
+            course.happen(
+                PartyUnreachable(party=party, letter=letter, input=taken.id, certain=certain)
+            )
+            return applied("unreachable" if certain else "uncertain")
 
 
 def _open(course: Course) -> Ruling:
@@ -117,17 +127,12 @@ def _open(course: Course) -> Ruling:
 
 def _refresh(course: Course, taken: TakenInput, party: int) -> Ruling:
     state = course.state
-    if not state.revisions or state.party(party).resent >= _REFRESHES:
+    if state.status is Status.OVER:
+        return refused("over", "The meeting has taken place; there is nothing to send again.")
+    if not state.revisions or state.party(party).refreshed >= _REFRESHES:
         return refused("too-many", "The current state had been sent again often enough.")
     course.happen(CurrentStateResent(party=party, input=taken.id))
     return applied("resent")
-
-
-def _cancel(course: Course, party: int) -> Ruling:
-    if course.state.status.is_ended:
-        return refused("already-ended", f"The meeting is already {course.state.status.value}.")
-    end(course, Status.CANCELLED, by=party, reason="party" if party else "owner")
-    return applied("cancelled")
 
 
 def _reschedule(course: Course, reschedule: Reschedule) -> Ruling:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from domain.meetings.civil import slot_words
 from domain.meetings.messages import Effect
-from domain.meetings.model import MeetingState, Partstat, Status
+from domain.meetings.model import OWNER, MeetingState, Partstat, Status
 from domain.meetings.words import Reader
 from domain.values import Instant
 
@@ -114,9 +114,24 @@ def _while_negotiating(state: MeetingState, reader: Reader) -> str:
     if not owing:
         return "Everybody has accepted; the confirmations are about to be sent."
     waiting = f"An answer is still missing from {reader.all_of(owing)}."
-    return waiting + _deadline(
-        state.answer_by, "the next offered time is tried or the meeting ends", reader
+    return (
+        waiting + _deadline(state.answer_by, _after_silence(state), reader) + _lost(state, reader)
     )
+
+
+def _after_silence(state: MeetingState) -> str:
+    """What the rules do when nobody answers in time (see `deadlines`)."""
+    if state.origin != OWNER:
+        return "the proposal lapses"
+    cut_short = state.slot is not None and state.answer_by == state.slot.start
+    if cut_short and state.slot_index + 1 < len(state.terms.slots):
+        return "the next offered time is tried"
+    return "the meeting ends"
+
+
+def _lost(state: MeetingState, reader: Reader) -> str:
+    lost = [party.number for party in state.parties if party.unreachable]
+    return f" Mail to {reader.all_of(lost)} cannot be delivered." if lost else ""
 
 
 def _while_confirmed(state: MeetingState, reader: Reader) -> str:

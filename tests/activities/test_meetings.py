@@ -23,7 +23,7 @@ def _deeds(store: FakeMeetingStore) -> MeetingActivities:
 
 async def _opening(store: FakeMeetingStore) -> DecisionRecord:
     resumed: Resumed = await ActivityEnvironment().run(_deeds(store).resume, REF)
-    decision = decide(resumed.state, resumed.inputs[0], START)
+    decision = decide(resumed.state, resumed.taken.inputs[0], START)
     return DecisionRecord(
         meeting_id="m",
         expected_version=resumed.state.version,

@@ -27,6 +27,7 @@ class FakeMeetingStore:
         self.drafts: dict[tuple[str, str, str, str], Draft] = {}
         self.fail_next: list[str] = []
         self.lose_next: list[str] = []
+        self.unread: set[int] = set()
         self._decided: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._append([MeetingRequested(terms=terms)], datetime.now(UTC))
         self.accept(Opening())
@@ -58,7 +59,15 @@ class FakeMeetingStore:
 
     async def take_inputs(self, meeting_id: str, limit: int) -> list[TakenInput]:
         self._may_fail("take_inputs")
-        return [row for row in self.inputs if row.id not in self.outcomes][:limit]
+        waiting = [row for row in self.inputs if row.id not in self.outcomes]
+        unread = min(
+            (row.id for row in waiting if row.id in self.unread), default=len(self.inputs) + 1
+        )
+        return [row for row in waiting if row.id < unread][:limit]
+
+    async def unread_since(self, meeting_id: str) -> datetime | None:
+        waiting = [row.received_at for row in self.inputs if row.id in self.unread]
+        return min(waiting, default=None)
 
     async def record(
         self,

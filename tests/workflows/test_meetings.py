@@ -79,6 +79,55 @@ async def test_silence_is_reminded_of_and_then_ends_the_meeting(
         ]
 
 
+async def test_an_answer_in_time_counts_though_nobody_poked(temporal: WorkflowEnvironment) -> None:
+    """Temporal may be up again before the relay is: the timer must not outrun the database."""
+    async with playing(temporal, slot_in(30), remind_after=()) as saga:
+        await saga.opened()
+        await saga.say(yes(1))
+        saga.store.accept(yes(2))
+
+        await saga.advance(8 * DAY)
+
+        assert saga.store.types()[-1] == "MeetingConfirmed"
+        await saga.say(Cancellation())
+        await _closing(saga)
+
+
+async def test_an_unread_mail_holds_the_deadline_back(temporal: WorkflowEnvironment) -> None:
+    """It was accepted in time and may hold the answer."""
+    async with playing(temporal, slot_in(30), remind_after=()) as saga:
+        await saga.opened()
+        await saga.say(yes(1))
+        row = saga.store.accept(yes(2))
+        saga.store.unread.add(row)
+
+        await saga.advance(7 * DAY + timedelta(seconds=50))
+        assert saga.store.types()[-1] == "AnswerRecorded"
+        saga.store.unread.clear()
+        await saga.poke()
+        await saga.store.outcome_of(row)
+
+        assert saga.store.types()[-1] == "MeetingConfirmed"
+        await saga.say(Cancellation())
+        await _closing(saga)
+
+
+async def test_more_inputs_than_one_batch_are_taken_before_any_deadline(
+    temporal: WorkflowEnvironment,
+) -> None:
+    async with playing(temporal, slot_in(30)) as saga:
+        for _ in range(45):
+            saga.store.accept(Refresh(party=2))
+        saga.store.accept(yes(1))
+        last = saga.store.accept(yes(2))
+        await saga.poke()
+        await saga.store.outcome_of(last)
+
+        assert saga.store.types()[-1] == "MeetingConfirmed"
+        await saga.say(Cancellation())
+        await _closing(saga)
+
+
 async def test_a_confirmed_meeting_lives_until_its_time_has_passed(
     temporal: WorkflowEnvironment,
 ) -> None:

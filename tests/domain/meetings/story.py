@@ -79,7 +79,7 @@ class Story:
 
     def wait(self, length: timedelta) -> list[Letter]:
         self.now += length
-        decision = pass_time(self.state, self.now)
+        decision = pass_time(self.state, self.now, self.now)
         self.state = decision.state
         self.events = list(decision.events)
         self.letters += decision.letters

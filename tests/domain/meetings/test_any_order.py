@@ -170,7 +170,7 @@ def test_calendars_agree_and_the_journal_tells_the_state(steps: list[Any], offer
         _check_calendars(play)
         assert fold(play.journal) == play.story.state
         wake = next_wake(play.story.state)
-        assert wake is None or pass_time(play.story.state, wake).events
+        assert wake is None or pass_time(play.story.state, wake, wake).events
 
 
 @settings(max_examples=200, deadline=None)

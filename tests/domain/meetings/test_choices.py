@@ -28,7 +28,6 @@ def state(**changes: object) -> MeetingState:
         party=1,
         slot=OTHER,
         version=7,
-        declined_agreed=False,
         asked_at=NOW,
         answer_by=NOW + timedelta(days=1),
     )

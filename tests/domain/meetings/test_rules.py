@@ -573,16 +573,26 @@ def test_a_refresh_is_answered_with_the_current_state_within_limits() -> None:
     assert effect(story) == (Effect.REFUSED, "too-many")
 
 
-def test_remarks_and_lost_mail_are_told_and_change_nothing() -> None:
+def test_remarks_and_doubtful_mail_are_told_and_change_nothing() -> None:
     story = Story()
     story.open()
     before = story.state.model_copy(update={"version": 0})
 
     story.say(Remark(party=1, verdict="note"))
-    story.say(Undelivered(party=2, letter="meeting.invitation"))
+    story.say(Undelivered(party=2, letter="meeting.invitation", certain=False))
 
     assert story.state.model_copy(update={"version": 0}) == before
     assert story.letters[2:] == []
+
+
+def test_a_party_whose_mail_is_lost_is_not_reminded_until_it_says_something() -> None:
+    story = Story()
+    story.open()
+    story.say(Undelivered(party=2, letter="meeting.invitation"))
+
+    assert kinds(story.wait(timedelta(days=2))) == [(1, "answer-reminder")]
+    story.answer(2, "TENTATIVE")
+    assert kinds(story.wait(timedelta(days=3))) == [(1, "answer-reminder"), (2, "answer-reminder")]
 
 
 def test_a_proposer_may_take_the_proposal_back() -> None:

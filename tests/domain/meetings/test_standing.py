@@ -50,7 +50,7 @@ NEXT = [
     (
         state(Status.NEGOTIATING, ACCEPTED, ASKED, answer_by=AT),
         "An answer is still missing from Ben. If it does not come by Monday 1 March 2027, "
-        "08:00 (UTC), the next offered time is tried or the meeting ends.",
+        "08:00 (UTC), the meeting ends.",
     ),
     (
         state(Status.NEGOTIATING, ASKED, ASKED),
@@ -81,7 +81,6 @@ NEXT = [
                 party=2,
                 slot=OTHER,
                 version=7,
-                declined_agreed=False,
                 asked_at=AT,
                 answer_by=AT + timedelta(days=1),
             ),
