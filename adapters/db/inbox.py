@@ -6,7 +6,7 @@ the order of acceptance is the order of effect, however long the reading takes.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
@@ -66,40 +66,78 @@ def accept(
     return id, True
 
 
-_next = (
+class Claim(NamedTuple):
+    """A mail in one reader's hands. `token` tells this claim from every other one of the mail,
+    `attempt` is how often its reading was begun, this time included."""
+
+    arrival: Arrival
+    token: int
+    attempt: int
+
+
+_IS_UNREAD = sa.text("read_at IS NULL")  # spelled as the partial index is, which serves it
+_free = (
     sa.select(inbox.c.id)
-    .where(sa.text("read_at IS NULL"), inbox.c.id.not_in(sa.bindparam("skip", expanding=True)))
+    .where(_IS_UNREAD)
+    .where(
+        sa.or_(inbox.c.claimed_until.is_(None), inbox.c.claimed_until <= sa.bindparam("instant"))
+    )
     .order_by(inbox.c.id)
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
-    .cte("next_unread")
+    .cte("free")
 )
-_TAKE = (
+_CLAIM = (
     sa.update(inbox)
-    .where(inbox.c.id.in_(sa.select(_next.c.id)))
-    .values(attempts=inbox.c.attempts + 1)
-    .returning(*(inbox.c[name] for name in Arrival.model_fields), inbox.c.attempts)
+    .where(inbox.c.id.in_(sa.select(_free.c.id)))
+    .values(
+        attempts=inbox.c.attempts + 1,
+        token=inbox.c.token + 1,
+        claimed_until=sa.bindparam("until"),
+    )
+    .returning(*(inbox.c[name] for name in Arrival.model_fields), inbox.c.token, inbox.c.attempts)
 )
-_UNCOUNT = (
-    sa.update(inbox).where(inbox.c.id == sa.bindparam("mail")).values(attempts=inbox.c.attempts - 1)
+_PUT_BACK = (
+    sa.update(inbox)
+    .where(_IS_UNREAD, inbox.c.id == sa.bindparam("mail"), inbox.c.token == sa.bindparam("held"))
+    .values(attempts=sa.bindparam("earlier"), claimed_until=sa.bindparam("until"))
+)
+_VOID = (
+    sa.update(inbox)
+    .where(_IS_UNREAD, inbox.c.claimed_until.is_not(None))
+    .values(claimed_until=sa.null())
 )
 
 
-def take_unread(
-    c: sa.Connection, limit: int, skip: Sequence[int] = ()
-) -> list[tuple[Arrival, int]]:
-    """The oldest unread mails except `skip`, each with how often its reading was begun, this
-    time included: a mail whose reading kills the process is known by that number."""
-    rows = c.execute(_TAKE, {"skip": list(skip), "most": limit}).mappings()
-    taken = [(dict(row), row["attempts"]) for row in rows]
-    for row, _ in taken:
-        del row["attempts"]
-    return sorted(((Arrival(**row), n) for row, n in taken), key=lambda one: one[0].id)
+def claim_unread(c: sa.Connection, limit: int, now: datetime, until: datetime) -> list[Claim]:
+    """Take up to `limit` unread mails, oldest first, that nobody holds at `now`, until `until`.
+
+    It counts as a begun reading, so claim only what is read at once: a mail whose reading ends
+    the process is known by that number.
+    """
+    rows = c.execute(_CLAIM, {"instant": now, "most": limit, "until": until}).mappings()
+    return sorted((_claim(row) for row in rows), key=lambda one: one.arrival.id)
 
 
-def uncount(c: sa.Connection, id: int) -> None:
-    """Forget one begun reading: it failed for a reason that was not the mail's."""
-    c.execute(_UNCOUNT, {"mail": id})
+def _claim(row: sa.RowMapping) -> Claim:
+    arrival = Arrival(**{name: row[name] for name in Arrival.model_fields})
+    return Claim(arrival=arrival, token=row["token"], attempt=row["attempts"])
+
+
+def put_back(c: sa.Connection, claims: Sequence[Claim], until: datetime | None = None) -> None:
+    """Forget begun readings that ended for no fault of the mail's; nobody begins them again
+    before `until`. A mail that was read, or claimed anew, stays as it is."""
+    rows = [
+        {"mail": one.arrival.id, "held": one.token, "earlier": one.attempt - 1, "until": until}
+        for one in claims
+    ]
+    if rows:
+        c.execute(_PUT_BACK, rows)
+
+
+def void_claims(c: sa.Connection) -> None:
+    """End every claim, for a reader that knows that all others are dead."""
+    c.execute(_VOID)
 
 
 _RECORD = (
@@ -152,10 +190,28 @@ _KNOWN = (
 def known_addresses(c: sa.Connection, stream: str) -> dict[int, tuple[str, ...]]:
     """The addresses known for each party of a stream, by number: the one it was invited at, and
     the present one of its person. Empty for a stream that is no meeting's."""
-    kind, _, meeting_id = stream.partition("/")
-    if kind != "meeting":
+    meeting_id = _meeting_of(stream)
+    if meeting_id is None:
         return {}
     return {
         number: tuple(dict.fromkeys(one for one in (address, newer) if one))
         for number, address, newer in c.execute(_KNOWN, {"meeting": meeting_id})
     }
+
+
+_UID = sa.select(parties.c.uid).where(
+    parties.c.meeting_id == sa.bindparam("meeting"), parties.c.number == sa.bindparam("number")
+)
+
+
+def known_uid(c: sa.Connection, stream: str, party: int) -> str | None:
+    """The UID of a party's own copy of the event; None for a stream that is no meeting's."""
+    meeting_id = _meeting_of(stream)
+    if meeting_id is None:
+        return None
+    return c.execute(_UID, {"meeting": meeting_id, "number": party}).scalar_one_or_none()
+
+
+def _meeting_of(stream: str) -> str | None:
+    kind, _, meeting_id = stream.partition("/")
+    return meeting_id if kind == "meeting" else None

@@ -203,6 +203,8 @@ inbox = sa.Table(
     _maybe("verdict"),
     sa.Column("reading", Json, nullable=True),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    _maybe_at("claimed_until"),
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),  # times it arrived
     sa.Index("ix_inbox_stream", "stream", "id"),
     sa.Index(

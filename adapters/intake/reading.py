@@ -1,21 +1,23 @@
 """Reading what the inbox holds: each unread mail once, in the sandbox, and on to its saga.
 
 Reading happens after the 250 and may be repeated: a process that dies in the middle leaves the
-mail unread, and what is recorded first stays. Mails are read side by side; their effects keep
-the order in which they were accepted, because their inputs already stand in it.
+mail unread until its claim ends, and what is recorded first stays. A mail is claimed when its
+reading begins and not before, and an end that is not its own doing is uncounted. Mails are read
+side by side; their effects keep the order in which they were accepted, because their inputs
+already stand in it.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import sqlalchemy as sa
 
 from adapters.db import inbox, outbox
 from adapters.db.database import Database
+from adapters.db.inbox import Claim
 from domain.access import Purpose
 from domain.inbox.addressing import Circle
 from domain.inbox.model import Arrival, Reading, Verdict
@@ -27,7 +29,12 @@ Poke = Callable[[str], Awaitable[None]]
 MAX_ATTEMPTS = 8
 """Readings that ended with the process, after which a mail counts as unreadable."""
 
-_AHEAD = 32
+_CLAIM_LEASE = timedelta(minutes=2)
+"""Longer than any reading takes; after it a mail is begun again by whoever looks first."""
+
+_PAUSE = timedelta(seconds=1)
+"""After a fault of ours."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,8 +67,12 @@ def _utc_now() -> datetime:
 
 
 class InboxReader:
-    """Reads unread mails, `parallel` at a time, until it is stopped. `poll` is how many seconds
-    a mail accepted by another process may wait."""
+    """Reads unread mails, `parallel` at a time, until it is stopped.
+
+    `poll` is how many seconds a mail accepted by another process may wait. `takes_over` ends
+    every claim at the start: right where no other process can be alive, which is so of a SQLite
+    file.
+    """
 
     def __init__(
         self,
@@ -74,6 +85,7 @@ class InboxReader:
         parallel: int = 4,
         poll: float = 2.0,
         now: Callable[[], datetime] = _utc_now,
+        takes_over: bool | None = None,
     ) -> None:
         self._database = database
         self._reader = reader
@@ -82,8 +94,9 @@ class InboxReader:
         self._mail_domain = mail_domain
         self._poll = poll
         self._now = now
-        self._lanes = asyncio.Semaphore(parallel)
-        self._in_hand: dict[int, asyncio.Task[None]] = {}
+        self._takes_over = database.dialect == "sqlite" if takes_over is None else takes_over
+        self._parallel = parallel
+        self._in_hand: dict[asyncio.Task[None], Claim] = {}
         self._stopping = asyncio.Event()
         self._patience = 0.0
 
@@ -92,51 +105,60 @@ class InboxReader:
         feeding = asyncio.create_task(self._keep_feeding())
         try:
             await self._stopping.wait()
-            feeding.cancel()
-            if self._in_hand:
-                await asyncio.wait(self._in_hand.values(), timeout=self._patience)
+            # Feeding is not cut off: a claim whose answer nobody sees would stay counted.
+            await asyncio.wait([feeding, *self._in_hand], timeout=self._patience)
         finally:
-            ending = [feeding, *self._in_hand.values()]
-            for task in ending:
+            unfinished = dict(self._in_hand)
+            for task in (feeding, *unfinished):
                 task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            await asyncio.gather(feeding, *unfinished, return_exceptions=True)
+            if unfinished:
+                await self._put_back(list(unfinished.values()))
 
     def stop(self, patience: float = 10.0) -> None:
         """Ask `run` to return: no mail is begun, those in hand get `patience` seconds."""
         self._patience = patience
         self._stopping.set()
+        self._database.bell.ring(inbox.BELL)
 
     async def _keep_feeding(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._feed()
             except Exception as fault:  # the database is down; every mail waits in it
                 _log.error("inbox: looking again in a second after %s", type(fault).__name__)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_PAUSE.total_seconds())
 
     async def _feed(self) -> None:
+        if self._takes_over:
+            await self._database.write(inbox.void_claims)
+            self._takes_over = False
+        if len(self._in_hand) >= self._parallel:
+            await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
+            return
         rung = self._database.bell.rung(inbox.BELL)
-        skip = list(self._in_hand)
-        taken = await self._database.write(lambda c: inbox.take_unread(c, _AHEAD, skip))
-        for arrival, attempts in taken:
-            await self._lanes.acquire()
-            task = asyncio.create_task(self._read(arrival, attempts))
-            self._in_hand[arrival.id] = task
-            task.add_done_callback(partial(self._end, arrival.id))
-        if not taken:
+        claims = await self._claim(self._parallel - len(self._in_hand))
+        for claim in claims:
+            task = asyncio.create_task(self._read(claim))
+            self._in_hand[task] = claim
+            task.add_done_callback(self._in_hand.pop)
+        if not claims and not self._stopping.is_set():
             await self._database.bell.wait(inbox.BELL, self._poll, since=rung)
 
-    def _end(self, id: int, task: object) -> None:
-        del self._in_hand[id]
-        self._lanes.release()
+    async def _claim(self, limit: int) -> list[Claim]:
+        now = self._now()
+        until = now + _CLAIM_LEASE
+        return await self._database.write(lambda c: inbox.claim_unread(c, limit, now, until))
 
-    async def _read(self, arrival: Arrival, attempts: int) -> None:
+    async def _read(self, claim: Claim) -> None:
+        arrival = claim.arrival
         try:
-            reading = await self._reading(arrival, attempts)
+            reading = await self._reading(arrival, claim.attempt)
             await self._record(arrival, reading)
         except Exception as fault:  # not the mail's: it stays unread, and is taken again
             _log.error("inbox: mail %d waits after %s", arrival.id, type(fault).__name__)
-            await self._wait_unread(arrival)
+            await self._put_back([claim], self._now() + _PAUSE)
+            await asyncio.sleep(_PAUSE.total_seconds())
         else:
             await self._try_poke(arrival.stream)
 
@@ -158,6 +180,7 @@ class InboxReader:
         return _Background(
             party=arrival.party,
             addresses=inbox.known_addresses(c, arrival.stream),
+            uid=inbox.known_uid(c, arrival.stream, arrival.party),
             domain=self._mail_domain,
             letter=_returned_letter(c, arrival),
         )
@@ -174,12 +197,11 @@ class InboxReader:
             return Remark(party=arrival.party, verdict=Verdict.UNREADABLE.value), {}
         return found.body, found.words
 
-    async def _wait_unread(self, arrival: Arrival) -> None:
+    async def _put_back(self, claims: Sequence[Claim], until: datetime | None = None) -> None:
         try:
-            await self._database.write(lambda c: inbox.uncount(c, arrival.id))
-        except Exception as fault:
-            _log.error("inbox: mail %d stays counted: %s", arrival.id, type(fault).__name__)
-        await asyncio.sleep(1.0)
+            await self._database.write(lambda c: inbox.put_back(c, claims, until))
+        except Exception as fault:  # their claims end by themselves
+            _log.error("inbox: %d mails stay claimed: %s", len(claims), type(fault).__name__)
 
     async def _try_poke(self, stream: str) -> None:
         try:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from activities.inbox import interpret
 from adapters.db import inbox, inputs, outbox
 from adapters.db.database import Database
+from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
 from adapters.intake.reading import MAX_ATTEMPTS, InboxReader
 from domain.access import Capability, Purpose
@@ -143,7 +145,8 @@ async def _is_read(database: Database, raw: bytes) -> bool:
 async def test_what_was_accepted_before_a_crash_is_read_after_it(database: Database) -> None:
     await given_a_meeting(database)
     await accept(database, b"note")
-    await database.write(lambda c: inbox.take_unread(c, 10))  # and then the process died
+    lapsed = datetime.now(UTC)
+    await database.write(lambda c: inbox.claim_unread(c, 10, NOW, lapsed))  # and then it died
 
     async with running(database, FakeReader()):
         await have_come(database, 1)
@@ -162,6 +165,108 @@ async def test_a_reader_that_cannot_work_loses_no_mail(database: Database) -> No
 
     assert len(reader.read_raws) == 2
     assert [row.attempts for row in await kept(database)] == [1]
+
+
+async def attempts(database: Database) -> list[int]:
+    return [row.attempts for row in await kept(database)]
+
+
+async def test_a_mail_whose_reading_was_not_begun_is_not_counted(database: Database) -> None:
+    await given_a_meeting(database)
+    reader = FakeReader()
+    for number in range(6):
+        await accept(database, b"ACCEPTED\r\n%d" % number)
+        reader.slow[b"ACCEPTED\r\n%d" % number] = asyncio.Event()
+    loop = InboxReader(database, reader, interpret, Poked(), mail_domain=DOMAIN, parallel=2)
+    task = asyncio.create_task(loop.run())
+    await until(lambda: len(reader.read_raws) == 2)
+
+    assert await attempts(database) == [1, 1, 0, 0, 0, 0]  # as a kill would leave it now
+    loop.stop(patience=0)
+    await task
+
+
+async def test_a_reader_that_is_stopped_counts_against_no_mail(database: Database) -> None:
+    await given_a_meeting(database)
+    await accept(database, b"ACCEPTED")
+
+    reader = FakeReader()
+    reader.slow[b"ACCEPTED"] = asyncio.Event()
+    for _ in range(MAX_ATTEMPTS + 1):
+        reader.read_raws.clear()
+        loop = InboxReader(database, reader, interpret, Poked(), mail_domain=DOMAIN)
+        task = asyncio.create_task(loop.run())
+        await until(lambda: reader.read_raws)
+        loop.stop(patience=0)
+        await task
+
+    assert await attempts(database) == [0]
+    async with running(database, FakeReader()):
+        await have_come(database, 1)
+    assert await bodies(database) == [Answer(party=1, partstat=Partstat.ACCEPTED)]
+
+
+async def test_readers_side_by_side_read_a_mail_once(postgres_url: str) -> None:
+    database = open_database(postgres_url)
+    await given_a_meeting(database)
+    reader = FakeReader()
+    reader.slow[b"ACCEPTED"] = asyncio.Event()
+    loops = [
+        InboxReader(database, reader, interpret, Poked(), mail_domain=DOMAIN)
+        for _ in range(MAX_ATTEMPTS + 1)
+    ]
+    tasks = [asyncio.create_task(loop.run()) for loop in loops]
+    await accept(database, b"ACCEPTED")
+    await accept(database, b"DECLINED")  # when it is read, the other one has been looked for
+    await until(lambda: _is_read(database, b"DECLINED"))
+    reader.slow[b"ACCEPTED"].set()
+    await have_come(database, 2)
+    for loop in loops:
+        loop.stop()
+    await asyncio.gather(*tasks)
+
+    assert sorted(reader.read_raws) == [b"ACCEPTED", b"DECLINED"]
+    assert await attempts(database) == [1, 1]
+    await database.close()
+
+
+async def test_a_claim_of_a_dead_reader_ends_with_its_lease(postgres_url: str) -> None:
+    database = open_database(postgres_url)
+    await given_a_meeting(database)
+    await accept(database, b"ACCEPTED")
+    soon = timedelta(minutes=2)
+
+    async def claims(now: datetime) -> list[tuple[int, int]]:
+        found = await database.write(lambda c: inbox.claim_unread(c, 10, now, now + soon))
+        return [(one.token, one.attempt) for one in found]
+
+    assert await claims(NOW) == [(1, 1)]
+    assert await claims(NOW + soon / 2) == []
+    assert await claims(NOW + soon) == [(2, 2)]
+    await database.close()
+
+
+async def test_claims_in_a_file_end_with_its_process(sqlite_database: Database) -> None:
+    await given_a_meeting(sqlite_database)
+    await accept(sqlite_database, b"ACCEPTED")
+    far = datetime.now(UTC) + timedelta(days=1)
+    await sqlite_database.write(lambda c: inbox.claim_unread(c, 10, NOW, far))  # and it died
+
+    async with running(sqlite_database, FakeReader()):
+        await have_come(sqlite_database, 1)
+
+
+async def test_a_late_put_back_leaves_the_next_reader_alone(database: Database) -> None:
+    await given_a_meeting(database)
+    await accept(database, b"ACCEPTED")
+    later = NOW + timedelta(minutes=5)
+    old = await database.write(lambda c: inbox.claim_unread(c, 1, NOW, NOW))
+    await database.write(lambda c: inbox.claim_unread(c, 1, NOW, later))
+
+    await database.write(lambda c: inbox.put_back(c, old))
+
+    [row] = await kept(database)
+    assert (row.attempts, row.claimed_until) == (2, later)
 
 
 async def test_a_mail_that_keeps_killing_its_reader_is_given_up(database: Database) -> None:

@@ -230,6 +230,8 @@ def _create_inbox() -> None:
         sa.Column("verdict", sa.Text, nullable=True),
         sa.Column("reading", JSON, nullable=True),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("claimed_until", sa.BigInteger, nullable=True),
         sa.Column("copies", sa.Integer, nullable=False, server_default="1"),
         sa.PrimaryKeyConstraint("id", name="pk_inbox"),
         sa.UniqueConstraint("key", name="uq_inbox_key"),
