@@ -133,7 +133,7 @@ class ParticipantPages:
     ) -> Response:
         now = self._now()
         state = fold(view.events)
-        seen = seen_by(state, view.party)
+        seen = seen_by(state)
         return self._pages.render(
             "participant.html",
             status,

@@ -155,6 +155,12 @@ _FORMS = {
         "Keep the agreed time",
         "plain",
     ),
+    Deed.TAKE_BACK: (
+        "Take your proposal back",
+        "The others are told that you no longer ask for another time.",
+        "Take it back",
+        "plain",
+    ),
     Deed.TENTATIVE: (
         "Answer “perhaps”",
         "You may still accept or decline later; the meeting waits for that.",

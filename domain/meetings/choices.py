@@ -21,19 +21,17 @@ from domain.values import Frozen, Slot
 
 
 class Seen(Frozen):
-    """What a party was looking at when it chose: the revision, and the proposal put to it after
+    """What a party was looking at when it chose: the revision, and the proposal made after
     confirmation (0: none). A choice about what has changed since is then told apart."""
 
     sequence: int
     proposal: int = 0
 
 
-def seen_by(state: MeetingState, party: int) -> Seen:
-    """What the page of `party` shows in `state`."""
-    pending = state.proposal
-    if pending is None or pending.party == party:
-        return Seen(sequence=state.sequence)
-    return Seen(sequence=state.sequence, proposal=pending.version)
+def seen_by(state: MeetingState) -> Seen:
+    """What the pages show in `state`."""
+    pending = 0 if state.proposal is None else state.proposal.version
+    return Seen(sequence=state.sequence, proposal=pending)
 
 
 def input_of(deed: Deed, party: int, seen: Seen) -> MeetingInput:
@@ -41,7 +39,7 @@ def input_of(deed: Deed, party: int, seen: Seen) -> MeetingInput:
     match deed:
         case Deed.WITHDRAW | Deed.CANCEL:
             return Cancellation(party=party)
-        case Deed.AGREE | Deed.DISAGREE:
+        case Deed.AGREE | Deed.DISAGREE | Deed.TAKE_BACK:
             accepts = deed is Deed.AGREE
             return ProposalAnswer(party=party, proposal=seen.proposal, accepts=accepts)
     return Answer(party=party, partstat=_PARTSTAT[deed], sequence=seen.sequence, via=Via.PAGE)

@@ -94,8 +94,10 @@ def is_superseded(state: MeetingState, taken: TakenInput, answer: Answer) -> boo
 def answered_at(taken: TakenInput, answer: Answer) -> datetime | None:
     """When the party answered, for the order of its answers by mail; None leaves that alone.
 
-    A clock that runs ahead is cut to our own, or it would make every later answer look older.
+    A clock that runs ahead is cut to our own, or it would make every later answer look older;
+    to its whole second, as DTSTAMP counts no finer and one in the same second is not older.
     """
     if answer.via is Via.PAGE:
         return taken.received_at - PAGE_MARGIN
-    return None if answer.dtstamp is None else min(answer.dtstamp, taken.received_at)
+    received_at = taken.received_at.replace(microsecond=0)
+    return None if answer.dtstamp is None else min(answer.dtstamp, received_at)

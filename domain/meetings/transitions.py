@@ -27,6 +27,7 @@ class Deed(StrEnum):
     PROPOSE = "propose"
     AGREE = "agree"  # with a time proposed after confirmation
     DISAGREE = "disagree"
+    TAKE_BACK = "take-back"  # the proposer's own, made after confirmation
     WITHDRAW = "withdraw"  # a party calls the meeting off
 
 
@@ -85,6 +86,12 @@ def _is_asked(standing: Standing, party: int, now: datetime) -> bool:
     )
 
 
+def _has_asked(standing: Standing, party: int, now: datetime) -> bool:
+    """This party's own proposal waits for the others."""
+    proposal = standing.proposal
+    return proposal is not None and proposal.party == party and now < proposal.answer_by
+
+
 _OPEN = frozenset({Status.NEGOTIATING, Status.CONFIRMED})
 _LIVING = _OPEN | {Status.REQUESTED}
 
@@ -106,6 +113,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _by_party(Deed.PROPOSE, _not_begun, "Propose another time"),
     _by_party(Deed.AGREE, _is_asked, "Agree to the proposed time"),
     _by_party(Deed.DISAGREE, _is_asked, "Keep the agreed time"),
+    _by_party(Deed.TAKE_BACK, _has_asked, "Take your proposal back"),
     _by_party(Deed.WITHDRAW, _not_over, "Call the meeting off"),
 )
 

@@ -120,6 +120,9 @@ _ASIDE = {
     "superseded": "a newer one had already been taken",
     "ended": "the meeting had already ended",
     "other-party": "it was written in the name of somebody else, so it does not count",
+    "foreign-event": "it was about another event than this meeting, so it does not count",
+    "unconfirmed": "it came from an unknown address and would have ended the meeting, so the "
+    "registered address was asked first",
     "no-answer": "it said neither yes nor no",
     "unchanged": "it proposed the time that stands already",
     "delegated": "it passed the invitation on to somebody else, which this meeting does not allow",
@@ -152,6 +155,8 @@ _REFUSAL = {
     "past": "was refused because it had already passed",
     "too-long": "was refused because it was too long",
     "too-short": "was refused because it was too short",
+    "too-far": "was refused because it lies too far ahead",
+    "begun": "was refused because the meeting had already begun",
     "rounds": "was refused because too many times had been proposed already",
     "silence": "came to nothing because nobody answered in time",
 }

@@ -162,6 +162,6 @@ def _choices(reader: Reader) -> tuple[tuple[str, str], ...]:
     kind = reader.letter.kind
     if kind in _QUESTIONS:
         return _QUESTION
-    if kind is LetterKind.CANCELLATION:
+    if kind is LetterKind.CANCELLATION or reader.letter.reason == "ended":
         return (_PAGE,)
     return _OFFERS if wording(reader).ask else _SETTLED

@@ -155,6 +155,8 @@ def _refusal(reader: Reader) -> str:
         "past": "It lies in the past.",
         "too-long": "It is longer than this meeting may be.",
         "too-short": "It is shorter than this meeting may be.",
+        "too-far": "It lies too far ahead.",
+        "begun": "The meeting has already begun.",
         "rounds": "This meeting has seen as many proposals as it allows.",
         "silence": "It was not answered in time.",
     }
@@ -173,8 +175,15 @@ def _proposal_question(reader: Reader) -> Wording:
     return Wording("Another time proposed", "Another time is proposed", story, ask)
 
 
+def _proposal_withdrawn(reader: Reader) -> Wording:
+    story = f"{reader.doer} no longer asks for another time. The agreed time stands."
+    return Wording("Proposal withdrawn", "The agreed time stands", story)
+
+
 def _answer_reminder(reader: Reader) -> Wording:
     story = f"You have not yet said whether this time with {reader.others} suits you."
+    if reader.partstat is Partstat.TENTATIVE:
+        story = f"You answered “perhaps” to this time with {reader.others}. Do you know by now?"
     return Wording("Reminder", "Your answer is awaited", story, _ASK)
 
 
@@ -196,12 +205,29 @@ def _notice(reader: Reader) -> Wording:
     deed = deeds.get(reader.letter.partstat or Partstat.NEEDS_ACTION, "answered")
     if reader.letter.proposed is not None:
         deed = "proposed another time"
-    story = (
-        f"A message from an address we do not know for you {deed} in your name. "
-        "If it was you, there is nothing to do."
-    )
-    ask = "If it was not you, give your own answer on your page; it takes the other's place."
-    return Wording("Please check", "Somebody answered for you", story, ask)
+    story = f"A message from an address we do not know for you {deed} in your name. "
+    came_of_it, ask = _NOTICES.get(reader.letter.reason, _NOTICES[""])
+    return Wording("Please check", "Somebody answered for you", story + came_of_it, ask)
+
+
+_OWN_ANSWER = "If it was not you, give your own answer on your page; it takes the other's place."
+_NOTICES = {
+    "": ("If it was you, there is nothing to do.", _OWN_ANSWER),
+    "moved": (
+        "The meeting has another time since, which another mail tells you. "
+        "If it was you, there is nothing to do.",
+        "If it was not you, propose the earlier time again on your page.",
+    ),
+    "unconfirmed": (
+        "It would have ended the meeting, so it has not been counted.",
+        "If it was you, please decline on your page. If not, give your own answer there.",
+    ),
+    "ended": (
+        "The meeting has ended since. If it was not you, please write to the organizer.",
+        "",
+    ),
+}
+"""By what came of the answer: what to know, and what to do."""
 
 
 _KINDS: dict[LetterKind, Callable[[Reader], Wording]] = {
@@ -212,6 +238,7 @@ _KINDS: dict[LetterKind, Callable[[Reader], Wording]] = {
     LetterKind.CANCELLATION: _cancellation,
     LetterKind.PROPOSAL_DECLINED: _proposal_declined,
     LetterKind.PROPOSAL_QUESTION: _proposal_question,
+    LetterKind.PROPOSAL_WITHDRAWN: _proposal_withdrawn,
     LetterKind.ANSWER_REMINDER: _answer_reminder,
     LetterKind.PROPOSAL_REMINDER: _proposal_reminder,
     LetterKind.MEETING_REMINDER: _meeting_reminder,

@@ -19,6 +19,7 @@ from domain.values import as_address
 _AUTOMATIC = frozenset(
     {
         LetterKind.PROPOSAL_QUESTION,
+        LetterKind.PROPOSAL_WITHDRAWN,
         LetterKind.ANSWER_REMINDER,
         LetterKind.PROPOSAL_REMINDER,
         LetterKind.MEETING_REMINDER,

@@ -35,7 +35,7 @@ def asked_for(story: Story, deed: Deed, actor: int, step: int) -> MeetingInput:
     """The input that `deed` becomes when `actor` asks for it now."""
     if deed is Deed.RESCHEDULE:
         return Reschedule(slots=(fresh_slot(step),))
-    seen = seen_by(story.state, actor)
+    seen = seen_by(story.state)
     if deed is Deed.PROPOSE:
         return proposal_of(actor, seen, fresh_slot(step), declines_present=step % 2 == 0)
     return input_of(deed, actor, seen)

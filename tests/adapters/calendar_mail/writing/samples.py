@@ -75,6 +75,7 @@ _SAMPLES: dict[LetterKind, dict[str, object]] = {
         "sequence": 1,
     },
     LetterKind.PROPOSAL_QUESTION: {"by": 1, "proposed": OTHER_SLOT, "partstats": (YES, YES)},
+    LetterKind.PROPOSAL_WITHDRAWN: {"by": 1, "proposed": OTHER_SLOT, "partstats": (YES, YES)},
     LetterKind.ANSWER_REMINDER: {},
     LetterKind.PROPOSAL_REMINDER: {"by": 1, "proposed": OTHER_SLOT, "partstats": (YES, YES)},
     LetterKind.MEETING_REMINDER: {"partstats": (YES, YES), "answer_by": None},
