@@ -1,9 +1,11 @@
 """Mail that is wrong, strange or hostile: each has a verdict, and the meeting goes on."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.attendees.programs import CLIENTS
 from adapters.attendees.sending import NotAccepted
 from tests.adapters.calendar_mail.reading.bombs import BOMBS
 from tests.e2e import letters
@@ -204,6 +206,22 @@ async def test_one_answer_in_two_mails_counts_once(house: House) -> None:
 
     assert [mail["effect"] for mail in await meeting.items("mail")] == ["applied", "duplicate"]
     assert (await meeting.types()).count("AnswerRecorded") == 1
+
+
+async def test_a_clock_that_runs_ahead_silences_no_later_answer(house: House) -> None:
+    """One machine of Ada's is two days ahead; what she says later, from another one, counts."""
+    ada, bela = house.pair("google", "outlook")
+    meeting = await house.ask(ada, bela)
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    raw = CLIENTS["apple"].answer(ada.shown, ada.address, ada.name, "TENTATIVE", ahead)
+
+    await house.send(raw, ada)
+    await meeting.settled(mails_in=1)
+    await house.send(ada.answer("ACCEPTED"), ada)
+    seen = await meeting.settled(mails_in=2)
+
+    assert [mail["effect"] for mail in await meeting.items("mail")] == ["applied", "applied"]
+    assert partstats(seen) == HALF
 
 
 HOSTILE = (
