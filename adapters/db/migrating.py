@@ -23,7 +23,10 @@ def upgrade(c: sa.Connection) -> None:
     from alembic import command  # only a start that migrates pays for loading it
     from alembic.config import Config
 
+    # Big tables take their time, but a lock that nobody gives back is not waited for.
     if c.dialect.name == "postgresql":  # two processes starting together migrate one by one
+        c.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        c.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
         c.execute(sa.text("SELECT pg_advisory_xact_lock(7203871)"))
     config = Config()
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))

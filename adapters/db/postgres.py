@@ -9,8 +9,9 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -19,6 +20,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import exc
 
 from adapters.db.bell import LocalBell, take_news
+from adapters.db.deadline import Call, in_time
 from adapters.db.discipline import commit, forbid_commits, misuse
 from adapters.db.faults import TryAgain, is_down, raise_explained
 from adapters.db.sqlite import compact_json
@@ -32,6 +34,15 @@ READERS = 6
 ATTEMPTS = 12
 """Times a write is run before its races are reported; waits between them sum to about 2 s."""
 
+DEADLINE = 25.0
+"""Seconds a call may take, waiting for a thread included; longer than the server's own limits,
+which say more."""
+
+_LIMITS = {
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "10s",
+    "statement_timeout": "20s",
+}
 _RACES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
@@ -39,7 +50,7 @@ def engine(url: sa.URL, *, connections: int = WRITERS + READERS) -> sa.Engine:
     """Connections to the database at `url`.
 
     A transaction left open holds back every reader of the journal, so the server ends those
-    that do nothing for a minute.
+    that do nothing for a minute. A server that is gone without a word is given up after 20 s.
     """
     return sa.create_engine(
         url,
@@ -47,7 +58,10 @@ def engine(url: sa.URL, *, connections: int = WRITERS + READERS) -> sa.Engine:
             "connect_timeout": 5,
             "application_name": "parley",
             "keepalives_idle": 30,
-            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s",
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,  # milliseconds
+            "options": " ".join(f"-c {name}={limit}" for name, limit in _LIMITS.items()),
         },
         pool_size=connections,
         max_overflow=0,
@@ -79,10 +93,10 @@ class PostgresDatabase:
         return not self._is_closed
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        return await _on(self._writers, lambda: _until_won(lambda: self._write(work)))
+        return await in_time(self._writers, _until_won(partial(self._write, work)), DEADLINE)
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
-        return await _on(self._readers, lambda: _until_won(lambda: self._read(work)))
+        return await in_time(self._readers, _until_won(partial(self._read, work)), DEADLINE)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -93,12 +107,12 @@ class PostgresDatabase:
         self._readers.shutdown(wait=True)
         self._engine.dispose()
 
-    def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        with _lent(self._snapshots) as (connection, _):
+    def _read(self, work: Callable[[sa.Connection], T], call: Call) -> T:
+        with _lent(self._snapshots, call) as (connection, _):
             return work(connection)
 
-    def _write(self, work: Callable[[sa.Connection], T]) -> T:
-        with _lent(self._engine) as (connection, transaction):
+    def _write(self, work: Callable[[sa.Connection], T], call: Call) -> T:
+        with _lent(self._engine, call) as (connection, transaction):
             take_news(connection)
             result = work(connection)
             _check(connection, transaction)
@@ -109,13 +123,13 @@ class PostgresDatabase:
 
 
 @contextmanager
-def _lent(engine: sa.Engine) -> Iterator[tuple[sa.Connection, sa.RootTransaction]]:
+def _lent(engine: sa.Engine, call: Call) -> Iterator[tuple[sa.Connection, sa.RootTransaction]]:
     """A connection in a transaction, rolled back unless committed.
 
     SQLAlchemy believes that a transaction whose commit was refused has ended and would hand the
     next borrower a connection with half-done work in it; such a connection is thrown away.
     """
-    with engine.connect() as connection:
+    with engine.connect() as connection, call.using(connection):
         transaction = connection.begin()
         try:
             yield connection, transaction
@@ -123,14 +137,10 @@ def _lent(engine: sa.Engine) -> Iterator[tuple[sa.Connection, sa.RootTransaction
             if not connection.closed and misuse(connection, transaction) is not None:
                 connection.invalidate()
             raise
-
-
-async def _on(threads: Executor, run: Callable[[], T]) -> T:
-    try:
-        answer = asyncio.get_running_loop().run_in_executor(threads, run)
-    except RuntimeError as closed:
-        raise Unavailable("The database has been closed.") from closed
-    return await answer
+        finally:
+            # Here, where it can be cut: the pool's own rollback has nothing left to ask.
+            with suppress(exc.SQLAlchemyError):
+                transaction.close()
 
 
 def _check(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
@@ -159,22 +169,26 @@ def _commit(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
         ) from error
 
 
-def _until_won(attempt: Callable[[], T]) -> T:
-    """What `attempt` returns, run again while it loses races or finds its connection dead."""
-    for number in range(1, ATTEMPTS):
-        try:
-            return attempt()
-        except (TryAgain, exc.DBAPIError) as error:
-            if not _may_win(error):
+def _until_won(attempt: Callable[[Call], T]) -> Callable[[Call], T]:
+    """`attempt`, run again while it loses races or finds its connection dead."""
+
+    def attempts(call: Call) -> T:
+        for number in range(1, ATTEMPTS):
+            try:
+                return attempt(call)
+            except (TryAgain, exc.DBAPIError) as error:
+                if call.is_over or not _may_win(error):
+                    raise_explained(error)
+                _log.info("running a transaction again: %s", type(error).__name__)
+            except Exception as error:
                 raise_explained(error)
-            _log.info("running a transaction again: %s", type(error).__name__)
+            time.sleep(random.uniform(0, min(0.005 * 2**number, 0.5)))
+        try:
+            return attempt(call)
         except Exception as error:
             raise_explained(error)
-        time.sleep(random.uniform(0, min(0.005 * 2**number, 0.5)))
-    try:
-        return attempt()
-    except Exception as error:
-        raise_explained(error)
+
+    return attempts
 
 
 def _may_win(error: TryAgain | exc.DBAPIError) -> bool:

@@ -1,11 +1,14 @@
 """What only PostgreSQL can get into: deadlocks, lost connections, a server that goes away."""
 
 import asyncio
+import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -118,6 +121,76 @@ async def test_everything_goes_on_after_the_server_restarts(
 
     await postgres.write(lambda c: put(c, "after"))
     assert await kept(postgres) == {"before", "after"}
+
+
+PIDS = sa.text("SELECT pid FROM pg_stat_activity WHERE application_name = 'parley'")
+
+
+@contextmanager
+def silenced(pids: Sequence[int]) -> Iterator[None]:
+    """The server processes of these connections take what they are sent and answer nothing."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_silent_server_is_given_up_and_its_threads_come_back(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.gather(*(kept(postgres) for _ in range(6)))
+    pids = await postgres.read(lambda c: c.execute(PIDS).scalars().all())
+    monkeypatch.setattr("adapters.db.postgres.DEADLINE", 0.3)
+
+    with silenced(pids):
+        # More than there are threads: those that wait for one are answered as well.
+        calls = (kept(postgres) for _ in range(40))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        monkeypatch.setattr("adapters.db.postgres.DEADLINE", 10.0)
+        await postgres.write(lambda c: put(c, "after"))  # a new connection has its own process
+
+    assert {type(one) for one in outcomes} <= {Unavailable, set}
+    assert sum(isinstance(one, Unavailable) for one in outcomes) >= len(pids)
+    assert "after" in await kept(postgres)
+
+
+async def test_a_call_nobody_waits_for_gives_its_thread_back_too(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A readiness check stops waiting long before the deadline."""
+    monkeypatch.setattr("adapters.db.postgres.DEADLINE", 0.3)
+    asleep = sa.text("SELECT pg_sleep(60)")
+    impatient = [
+        asyncio.create_task(postgres.read(lambda c: c.execute(asleep).scalar())) for _ in range(6)
+    ]
+    await postgres.write(lambda c: put(c, "note"))
+    for one in impatient:
+        one.cancel()
+    await asyncio.gather(*impatient, return_exceptions=True)
+    monkeypatch.setattr("adapters.db.postgres.DEADLINE", 10.0)
+
+    assert await kept(postgres) == {"note"}
+
+
+async def test_a_dead_line_and_an_endless_statement_are_noticed(postgres: Database) -> None:
+    """By the client's kernel and by the server, before any caller's deadline."""
+    wanted = {"statement_timeout": "20s", "lock_timeout": "10s"}
+
+    def shown(c: sa.Connection) -> tuple[dict[str, str], dict[str, str]]:
+        raw = c.connection.dbapi_connection
+        assert isinstance(raw, psycopg.Connection)
+        limits = {name: c.exec_driver_sql(f"SHOW {name}").scalar_one() for name in wanted}
+        return limits, raw.info.get_parameters()
+
+    limits, line = await postgres.read(shown)
+
+    assert limits == wanted
+    assert line["tcp_user_timeout"] == "20000"
+    assert (line["keepalives_idle"], line["keepalives_interval"]) == ("30", "5")
+    assert line["keepalives_count"] == "3"
 
 
 async def test_an_unreachable_server_is_said_to_be_one(postgres_server: PostgresServer) -> None:
