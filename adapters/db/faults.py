@@ -1,5 +1,6 @@
 """What the engines' own errors mean to a caller: something is down, or the work was wrong."""
 
+import logging
 import sqlite3
 from typing import NoReturn
 
@@ -19,14 +20,26 @@ _DOWN = (
 )
 
 
+_log = logging.getLogger(__name__)
+
+
+class DatabaseDown(Unavailable):
+    """The database cannot be used. What callers are told says nothing about it: they may be
+    anybody. `reason` is the engine's own sentence, for operators."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The database does not answer; try again.")
+        self.reason = reason
+
+
 class TryAgain(Exception):
     """The work lost a race that a new transaction will not see: run it again in one."""
 
 
 def explained(error: BaseException) -> BaseException:
-    """`error` as callers should see it: `Unavailable` when the database is to blame (its cause
-    in `__cause__`), itself otherwise. StopIteration, which no awaitable may carry, becomes
-    RuntimeError."""
+    """`error` as callers should see it: `DatabaseDown` when the database is to blame (the cause
+    goes to the log: failures of activities are kept with theirs), itself otherwise.
+    StopIteration, which no awaitable may carry, becomes RuntimeError."""
     if isinstance(error, StopIteration):
         return _caused(RuntimeError("work raised StopIteration"), error)
     if isinstance(error, TryAgain):
@@ -34,8 +47,20 @@ def explained(error: BaseException) -> BaseException:
     if isinstance(error, exc.TimeoutError):
         return _caused(Unavailable("Every database connection is in use; try again."), error)
     if isinstance(error, exc.DBAPIError) and is_down(error):
-        return _caused(Unavailable(f"The database does not answer: {_first_line(error)}"), error)
+        return down(error)
     return error
+
+
+def down(error: exc.DBAPIError) -> DatabaseDown:
+    """The refusal for `error`, which is logged."""
+    reason = reason_of(error)
+    _log.warning("the database does not answer: %s", reason)
+    return DatabaseDown(reason)
+
+
+def reason_of(error: exc.DBAPIError) -> str:
+    """What the engine said, for operators only: it may name hosts, users and files."""
+    return (str(error.orig).strip().splitlines() or ["connection lost"])[0]
 
 
 def raise_explained(error: BaseException) -> NoReturn:
@@ -57,7 +82,3 @@ def is_down(error: exc.DBAPIError) -> bool:
 def _caused(error: Exception, cause: BaseException) -> Exception:
     error.__cause__ = cause
     return error
-
-
-def _first_line(error: exc.DBAPIError) -> str:
-    return (str(error.orig).strip().splitlines() or ["connection lost"])[0]

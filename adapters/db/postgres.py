@@ -22,7 +22,7 @@ from sqlalchemy import exc
 from adapters.db.bell import LocalBell, take_news
 from adapters.db.deadline import Call, in_time
 from adapters.db.discipline import commit, forbid_commits, misuse
-from adapters.db.faults import TryAgain, is_down, raise_explained
+from adapters.db.faults import TryAgain, is_down, raise_explained, reason_of
 from adapters.db.sqlite import compact_json
 from domain.errors import Unavailable
 
@@ -52,7 +52,7 @@ def engine(url: sa.URL, *, connections: int = WRITERS + READERS) -> sa.Engine:
     A transaction left open holds back every reader of the journal, so the server ends those
     that do nothing for a minute. A server that is gone without a word is given up after 20 s.
     """
-    return sa.create_engine(
+    made = sa.create_engine(
         url,
         connect_args={
             "connect_timeout": 5,
@@ -69,6 +69,16 @@ def engine(url: sa.URL, *, connections: int = WRITERS + READERS) -> sa.Engine:
         json_serializer=compact_json,
         hide_parameters=True,  # they are names, addresses and mails; errors end up in logs
     )
+    sa.event.listen(made, "handle_error", _hide_details)
+    return made
+
+
+def _hide_details(context: sa.engine.ExceptionContext) -> None:
+    """Keep the first line only: the server repeats values in the others ("Key (address)=(…)
+    already exists."), and errors end up in logs and in Temporal's histories."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 class PostgresDatabase:
@@ -162,11 +172,12 @@ def _commit(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
     except exc.DBAPIError as error:
         if not is_down(error) or isinstance(error.orig, _RACES):
             raise  # the server said what it did: nothing
+        _log.warning("the connection was lost during a commit: %s", reason_of(error))
         # Not run again: the server may have committed before the connection broke.
         raise Unavailable(
             "The connection was lost during the commit; whether it was done is not known. "
             "Ask again with the same key."
-        ) from error
+        ) from None
 
 
 def _until_won(attempt: Callable[[Call], T]) -> Callable[[Call], T]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from adapters.db.database import Database
+from adapters.db.faults import DatabaseDown
 from adapters.db.guard import DatabaseInUse
 from adapters.db.opening import SchemaOutdated, open_database
 from adapters.doctor.finding import Finding, fault, fine, skipped
@@ -29,7 +30,7 @@ async def check_database(url: str) -> list[Finding]:
         return [fine("database", "Answers."), fault("migrations", str(old), _MIGRATE)]
     except ParleyError as refusal:
         advice = "Check PARLEY_DATABASE_URL, that the server runs, and the rights of this user."
-        return [fault("database", str(refusal), advice)]
+        return [fault("database", _reason(refusal), advice)]
     try:
         return [await _writes(database), fine("migrations", "The schema is up to date.")]
     finally:
@@ -48,5 +49,11 @@ async def _writes(database: Database) -> Finding:
     try:
         await database.write(lambda c: c.execute(statement).rowcount)
     except (sa.exc.DBAPIError, ParleyError) as refusal:
-        return fault("database", f"Cannot be written to: {refusal}", "Check space and rights.")
+        said = f"Cannot be written to: {_reason(refusal)}"
+        return fault("database", said, "Check space and rights.")
     return fine("database", f"Takes writes ({database.dialect}).")
+
+
+def _reason(refusal: Exception) -> str:
+    """What operators may know of it."""
+    return refusal.reason if isinstance(refusal, DatabaseDown) else str(refusal)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -11,8 +12,12 @@ from functools import partial
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import exc
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, DefaultPayloadConverter
 
 from adapters.db.database import Database
+from adapters.db.faults import DatabaseDown
 from adapters.db.opening import open_database
 from domain.errors import Unavailable
 from tests.adapters.db.notes import kept, put
@@ -193,12 +198,36 @@ async def test_a_dead_line_and_an_endless_statement_are_noticed(postgres: Databa
     assert line["keepalives_count"] == "3"
 
 
-async def test_an_unreachable_server_is_said_to_be_one(postgres_server: PostgresServer) -> None:
-    with pytest.raises(Unavailable, match="does not exist"):
+async def test_an_unreachable_server_is_said_to_be_one(
+    postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To operators by its name, to everybody else without one."""
+    with pytest.raises(DatabaseDown) as unknown:
         open_database(postgres_server.url("nowhere"))
-    with pytest.raises(Unavailable, match="does not answer") as refused:
+    with pytest.raises(DatabaseDown) as away:
         open_database("postgresql://parley:hush@127.0.0.1:1/parley")
-    assert "hush" not in str(refused.value)
+
+    assert '"nowhere" does not exist' in unknown.value.reason
+    assert '"nowhere" does not exist' in caplog.text
+    assert "127.0.0.1" in away.value.reason
+    assert "hush" not in away.value.reason + caplog.text
+    for refusal in (unknown.value, away.value):
+        assert str(refusal) == "The database does not answer; try again."
+        told = Failure()
+        DefaultFailureConverter().to_failure(refusal, DefaultPayloadConverter(), told)
+        assert not told.HasField("cause")
+
+
+async def test_errors_do_not_repeat_what_stands_in_rows(postgres: Database) -> None:
+    """The server quotes the values of a key that is taken."""
+    address = "@".join(("someone", "example.org"))  # tracebacks quote these lines
+    await postgres.write(lambda c: put(c, address))
+
+    with pytest.raises(exc.IntegrityError) as refused:
+        await postgres.write(lambda c: put(c, address))
+
+    assert "unique" in str(refused.value)
+    assert address not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_many_writers_of_one_row_all_get_their_turn(postgres: Database) -> None:

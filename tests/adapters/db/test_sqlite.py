@@ -16,6 +16,7 @@ from sqlalchemy import exc
 
 from adapters.db.bell import LocalBell
 from adapters.db.database import Database
+from adapters.db.faults import DatabaseDown
 from adapters.db.group_commit import GroupCommit
 from adapters.db.guard import DatabaseInUse
 from adapters.db.opening import migrate, open_database
@@ -147,8 +148,10 @@ async def test_a_lock_held_by_another_program_is_said_to_be_one(
     stranger = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     stranger.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(Unavailable, match="locked"):
+    with pytest.raises(DatabaseDown, match="does not answer") as refused:
         await database.write(lambda c: put(c, "note"))
+    assert "locked" in refused.value.reason
+    assert "locked" not in str(refused.value)
     stranger.execute("ROLLBACK")
     stranger.close()
 
