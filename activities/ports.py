@@ -62,5 +62,6 @@ class MailReader(Protocol):
     """Reads mail where it can do no harm."""
 
     async def read(self, raw: bytes) -> Reading:
-        """What `raw` says; never raises for anything the bytes may hold."""
+        """What `raw` says; never raises for anything the bytes may hold. Raises `Unavailable`
+        when nothing can be read now: then it says nothing about the mail."""
         ...

@@ -7,7 +7,11 @@ from typing import Any
 
 from adapters.calendar_mail.sandbox import limits
 from adapters.calendar_mail.sandbox.client import Sandbox
+from domain.errors import Unavailable
 from domain.inbox.model import Reading, Verdict
+
+PAUSES = (0.5, 2.0)
+"""Seconds before reading is tried again: somebody is waiting."""
 
 _KEYS = {
     "verdict",
@@ -28,10 +32,11 @@ def explain(paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
 
     A file is a mail, or, if it is called .ics, .ical or .vcs, a calendar object; one that holds
     the other thing is told by its content. Each is read in the sandbox. Never raises for what
-    files are or hold: what cannot be opened is `unreadable`, with the reason in `problems`.
+    files are or hold, nor when nothing can be read: what cannot be opened or read is
+    `unreadable`, with the reason in `problems`.
     """
     with asyncio.Runner() as runner:
-        sandbox = runner.run(Sandbox(size=1).__aenter__())
+        sandbox = runner.run(Sandbox(size=1, pauses=PAUSES).__aenter__())
         try:
             for path in paths:
                 yield explained(str(path), runner.run(_read(sandbox, Path(path))))
@@ -51,9 +56,11 @@ async def _read(sandbox: Sandbox, path: Path) -> Reading:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         return Reading(verdict=Verdict.UNREADABLE, problems=(f"cannot be opened: {why}",))
-    if path.suffix.lower() in (".ics", ".ical", ".vcs"):
-        return await sandbox.read_calendar(raw)
-    return await sandbox.read(raw)
+    is_calendar = path.suffix.lower() in (".ics", ".ical", ".vcs")
+    try:
+        return await (sandbox.read_calendar(raw) if is_calendar else sandbox.read(raw))
+    except Unavailable as error:
+        return Reading(verdict=Verdict.UNREADABLE, problems=(f"cannot be read now: {error}",))
 
 
 def _content(path: Path) -> bytes:

@@ -1,7 +1,10 @@
 """What `parley mail explain` answers, file by file."""
 
 import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from console.explain import explain
 
@@ -61,3 +64,16 @@ def test_what_is_no_file_blocks_nobody(tmp_path: Path) -> None:
     said = list(explain([tmp_path / "pipe.eml", tmp_path, "a\0b"]))
 
     assert [one["verdict"] for one in said] == ["unreadable"] * 3
+
+
+def test_a_verdict_is_given_even_when_nothing_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr("console.explain.PAUSES", (0.0,))
+    (tmp_path / "a.ics").write_bytes(CALENDAR)
+
+    [said] = explain([tmp_path / "a.ics"])
+
+    assert said["verdict"] == "unreadable"
+    assert "cannot be read now" in said["problems"][0]

@@ -2,42 +2,62 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import ValidationError
 
 from adapters.calendar_mail.sandbox import limits, protocol
+from domain.errors import Unavailable
 from domain.inbox.model import Reading, Verdict
 
 _ROOT = Path(__file__).resolve().parents[3]
-_ATTEMPTS = 3
 _SERVER = "adapters.calendar_mail.sandbox.server"
+_NO_SERVER = "The reading process cannot be kept running."
+_NO_CHILD = "The reading process cannot start a child."
 
 
-class _Hung(Exception):
-    """Nothing came back although the child's own alarm must have gone off."""
+class _End(NamedTuple):
+    """What a child said, and how it ended (`protocol.REPORT`)."""
+
+    answer: bytes
+    status: int
+
+
+class _NoServer(Exception):
+    """The server is gone, hung, or cannot be started."""
+
+
+class _NoAnswer(Exception):
+    """The child ended in a way that need not be the mail's doing; says which."""
 
 
 class Sandbox:
     """Reads mail in children of a preloaded fork server; satisfies `activities.ports.MailReader`.
 
     Use as an async context manager. At most `size` mails are read at once. A child has 512 MB,
-    5 s of processor time and 10 s; one that dies or runs out gives an `unreadable` reading. If
-    the server itself dies it is started again and the mail is read once more, so that only a
-    mail's own doing counts against it (at most three times).
+    5 s of processor time and 10 s. Using up memory or processor time makes a mail `unreadable`
+    at once. A child that ends otherwise without an answer may have been killed or held up by
+    others, and a server that ends never saw the mail: the mail is read again after each of
+    `pauses` (seconds). Then it is `unreadable` if its child ended so every time; a server that
+    cannot be kept running is no mail's fault and raises `Unavailable`.
     """
 
-    def __init__(self, size: int = 2) -> None:
+    def __init__(self, size: int = 2, *, pauses: Sequence[float] = (0.5, 5.0)) -> None:
         self._slots = asyncio.Semaphore(size)
+        self._pauses = pauses
         self._server: _Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = _Server()
+        with contextlib.suppress(_NoServer):  # a reading starts it, or says that it cannot
+            self._running()
         return self
 
     async def __aexit__(
@@ -51,7 +71,8 @@ class Sandbox:
             self._server = None
 
     async def read(self, raw: bytes) -> Reading:
-        """What `raw` says; never raises for anything the bytes may hold."""
+        """What `raw` says; never raises for anything the bytes may hold. Raises `Unavailable`
+        when nothing can be read now."""
         return await self._read(raw, protocol.AS_MAIL)
 
     async def read_calendar(self, raw: bytes) -> Reading:
@@ -59,24 +80,38 @@ class Sandbox:
         return await self._read(raw, protocol.AS_CALENDAR)
 
     async def _read(self, raw: bytes, kind: bytes) -> Reading:
-        async with self._slots:
-            for _ in range(_ATTEMPTS):
-                server = self._running()
-                try:
-                    answer = await server.ask(raw[: limits.MAIL_BYTES], kind)
-                    if answer or await server.is_serving():
-                        return _reading(answer)
-                except (OSError, _Hung):
-                    pass
-                server.kill()  # it is gone or hung, and other readings may have ended it too
-            return _unreadable("the reading process could not be kept running")
+        answered = True
+        for pause in (0.0, *self._pauses):
+            await asyncio.sleep(pause)
+            try:
+                async with self._slots:
+                    return _reading(await self._ask(raw[: limits.MAIL_BYTES], kind))
+            except _NoServer:
+                answered = False
+            except _NoAnswer as end:
+                why = str(end)
+        if not answered:
+            raise Unavailable(_NO_SERVER)
+        return _unreadable(why)
+
+    async def _ask(self, raw: bytes, kind: bytes) -> _End:
+        server = self._running()
+        try:
+            return await server.ask(raw, kind)
+        except (OSError, TimeoutError) as fault:
+            server.kill()  # it is gone or hung, and other readings may have ended it too
+            raise _NoServer from fault
 
     def _running(self) -> "_Server":
         """The server, started anew if it died."""
         if self._server is None or not self._server.is_alive():
             if self._server is not None:
                 self._server.kill()
-            self._server = _Server()
+            try:
+                self._server = _Server()
+            except OSError as fault:
+                self._server = None
+                raise _NoServer from fault
         return self._server
 
 
@@ -84,19 +119,13 @@ class _Server:
     """One fork server process and the socket it listens on."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
+        self._control, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", _SERVER, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                cwd=_ROOT,
-                env={"PYTHONUTF8": "1"},  # what opens hostile bytes gets none of our secrets
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._control = ours
+            try:
+                self._process = _started(theirs.fileno())
+            except BaseException:
+                self._control.close()
+                raise
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -115,24 +144,32 @@ class _Server:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    async def is_serving(self) -> bool:
-        """Whether the server itself answers. Its process table entry may outlive its sockets,
-        so only an answer tells a child that died from a server that did. Raises as `ask`."""
-        return await self.ask(b"", protocol.PING) == protocol.PONG
-
-    async def ask(self, raw: bytes, kind: bytes) -> bytes:
-        """What a child made of `raw`; empty when it died. Raises OSError when the server is
-        gone and `_Hung` when nothing ends."""
-        ours, theirs = socket.socketpair()
-        with ours:
+    async def ask(self, raw: bytes, kind: bytes) -> _End:
+        """What a child made of `raw`. Raises `OSError` when the server is gone, `TimeoutError`
+        when nothing ends although the child's own alarm must have gone off."""
+        ours, wall = socket.socketpair()
+        told, report = socket.socketpair()
+        with ours, told:
+            with wall, report:
+                socket.send_fds(self._control, [kind], [wall.fileno(), report.fileno()])
             ours.setblocking(False)
-            with theirs:
-                socket.send_fds(self._control, [kind], [theirs.fileno()])
-            try:
-                async with asyncio.timeout(limits.PATIENCE_SECONDS):
-                    return await _exchanged(ours, raw)
-            except TimeoutError:
-                raise _Hung from None
+            told.setblocking(False)
+            async with asyncio.timeout(limits.PATIENCE_SECONDS):
+                answer = await _exchanged(ours, raw)
+                return _End(answer, await _reported(told))
+
+
+def _started(control: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", _SERVER, str(control)],
+        pass_fds=[control],
+        cwd=_ROOT,
+        env={"PYTHONUTF8": "1"},  # what opens hostile bytes gets none of our secrets
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 async def _exchanged(wall: socket.socket, raw: bytes) -> bytes:
@@ -145,15 +182,43 @@ async def _exchanged(wall: socket.socket, raw: bytes) -> bytes:
         while piece := await loop.sock_recv(wall, 1 << 16):
             answer += piece
             if len(answer) > limits.RESULT_BYTES:
-                return b""
+                wall.close()  # or the child would wait until its alarm to say more
+                break
     return bytes(answer)
 
 
-def _reading(answer: bytes) -> Reading:
-    if not answer:
-        return _unreadable("reading it took too much time or memory")
+async def _reported(told: socket.socket) -> int:
+    """How the child ended. Raises `ConnectionError` when the server ends without a word."""
+    loop = asyncio.get_running_loop()
+    report = b""
+    while len(report) < protocol.REPORT.size:
+        piece = await loop.sock_recv(told, protocol.REPORT.size)
+        if not piece:
+            raise ConnectionResetError
+        report += piece
+    status: int = protocol.REPORT.unpack(report)[0]
+    return status
+
+
+def _reading(end: _End) -> Reading:
+    """The reading, or the verdict on a mail that costs too much.
+
+    Raises `_NoAnswer` when the end need not be the mail's doing (the kernel's out-of-memory
+    killer, an operator, a machine that stood still), `Unavailable` when there was no child.
+    """
+    if end.status == protocol.NOT_FORKED:
+        raise Unavailable(_NO_CHILD)
+    code = os.waitstatus_to_exitcode(end.status)
+    if code == -signal.SIGXCPU:
+        return _unreadable("reading it took too much time")
+    if code == protocol.OUT_OF_MEMORY:
+        return _unreadable("reading it took too much memory")
+    if code == -signal.SIGALRM:
+        raise _NoAnswer("reading it did not end in time")
+    if code != 0 or not end.answer:
+        raise _NoAnswer(f"the process that read it ended without an answer ({code})")
     try:
-        return Reading.model_validate_json(answer)
+        return Reading.model_validate_json(end.answer)
     except ValidationError:
         return _unreadable("the reading process gave no sound answer")
 

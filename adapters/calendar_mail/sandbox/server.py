@@ -1,9 +1,8 @@
 """The fork server: everything is loaded once, then one limited child reads one mail.
 
-Run as `python -m adapters.calendar_mail.sandbox.server FD`, FD being a Unix socket. For each
-byte on it comes one descriptor; a child is forked that reads a mail from that descriptor until
-its end and writes the reading back as JSON. The server itself never touches a mail, and ends
-when the other side of FD does.
+Run as `python -m adapters.calendar_mail.sandbox.server FD`, FD being a Unix socket that speaks
+`protocol`. The server itself never touches a mail: it says how each child ended, and ends when
+the other side of FD does.
 """
 
 import contextlib
@@ -11,6 +10,7 @@ import ctypes
 import gc
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -40,57 +40,97 @@ END:VCALENDAR
 def main() -> None:
     """Serve the socket whose descriptor is the first argument until it is closed."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
+    ended = _told_of_children()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then leaves
     read_mail(_SAMPLE).model_dump_json()
     gc.collect()
     gc.freeze()  # shared pages stay shared in the children
     gc.disable()  # and a child ends before its garbage matters
+    server = _Server(control)
     while True:
-        kind, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not kind:
+        ready, _, _ = select.select([control, ended], [], [])
+        if ended in ready:
+            ended.recv(1 << 10)
+            server.report_ended()
+        if control in ready and not server.serve_one():
             return
-        for descriptor in descriptors:
-            if kind == protocol.PING:
-                _pong(descriptor)
-            else:
-                _fork(control, descriptor, kind)
 
 
-def _pong(descriptor: int) -> None:
-    with contextlib.suppress(OSError), socket.socket(fileno=descriptor) as wall:
-        wall.sendall(protocol.PONG)
+def _told_of_children() -> socket.socket:
+    """A socket that can be read from whenever a child has ended."""
+    ended, telling = socket.socketpair()
+    telling.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # ignored ones wake nobody
+    signal.set_wakeup_fd(telling.detach(), warn_on_full_buffer=False)
+    return ended
 
 
-def _fork(control: socket.socket, descriptor: int, kind: bytes) -> None:
-    """Start a child for `descriptor`. If there is none to be had the descriptor is closed,
-    which the waiting parent sees as a reading that failed."""
-    with contextlib.suppress(OSError):
-        if os.fork() == 0:
-            _child(control, descriptor, kind)
-    os.close(descriptor)
+class _Server:
+    """The children, and where to report the end of each."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._reports: dict[int, socket.socket] = {}
+
+    def serve_one(self) -> bool:
+        """Start a child for the next mail; False when nobody asks any more."""
+        kind, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+        if not kind:
+            return False
+        wall, report = (socket.socket(fileno=one) for one in descriptors)
+        with wall:
+            self._fork(wall, report, kind)
+        return True
+
+    def _fork(self, wall: socket.socket, report: socket.socket, kind: bytes) -> None:
+        try:
+            child = os.fork()
+        except OSError:
+            _send(report, protocol.NOT_FORKED)
+            return
+        if child == 0:
+            for other in (self._control, report, *self._reports.values()):
+                other.close()  # what a mail may do to its reader must not reach other readings
+            _read(wall, kind)
+        self._reports[child] = report
+
+    def report_ended(self) -> None:
+        """Pass on how children have ended since the last call."""
+        while self._reports:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if not child:
+                return
+            _send(self._reports.pop(child), status)
 
 
-def _child(control: socket.socket, descriptor: int, kind: bytes) -> None:
-    """Read one mail and leave without returning, whatever happens."""
+def _send(report: socket.socket, status: int) -> None:
+    with contextlib.suppress(OSError), report:  # whoever asked may be gone
+        report.sendall(protocol.REPORT.pack(status))
+
+
+def _read(wall: socket.socket, kind: bytes) -> None:
+    """In the child: read one mail and leave without returning, whatever happens."""
+    code = 1
     try:
-        control.close()
         _confine()
-        with socket.socket(fileno=descriptor) as wall:
-            raw = _received(wall)
-            reading = read_calendar(raw) if kind == protocol.AS_CALENDAR else read_mail(raw)
-            wall.sendall(_as_json(reading))
+        raw = _received(wall)
+        reading = read_calendar(raw) if kind == protocol.AS_CALENDAR else read_mail(raw)
+        wall.sendall(_as_json(reading))
+        code = 0
+    except MemoryError:
+        code = protocol.OUT_OF_MEMORY
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 def _confine() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, limits.WALL_SECONDS)
+    # Where both limits are equal the kernel sends SIGKILL at once, which tells nobody why.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.CPU_SECONDS, limits.CPU_SECONDS + 1))
     for which, most in (
         (resource.RLIMIT_AS, limits.MEMORY_BYTES),
-        (resource.RLIMIT_CPU, limits.CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, limits.OPEN_FILES),
