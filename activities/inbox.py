@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from domain.access import Purpose
-from domain.inbox.addressing import Bound, Circle, bind
+from domain.inbox.addressing import Bound, Circle, bind, may_cancel
 from domain.inbox.model import ProposedSlot, Reading, Verdict
 from domain.meetings.messages import (
     Answer,
@@ -48,15 +48,21 @@ def _input_of(
     reading: Reading, circle: Circle, purpose: Purpose, letter: str, bound: Bound
 ) -> MeetingInput:
     match purpose:
-        case Purpose.BOUNCE if reading.verdict is Verdict.BOUNCE:
+        case Purpose.BOUNCE if _is_returned(reading):
             return _returned(reading, circle.party, letter)
         case Purpose.REPLY:
-            return _reply(reading, circle.party, bound)
+            return _reply(reading, circle, bound)
         case Purpose.ALIAS:  # whoever wrote there is not the party that the alias stands for
             writer = circle.party_at(reading.sender) or _somebody_else(circle)
             return Remark(party=writer, verdict=reading.verdict.value)
-        case _:  # only the envelope sender of a bounce is taken for one
-            return Remark(party=circle.party, verdict=Verdict.IGNORED.value)
+        case _:  # vacation notices come to the envelope sender too (RFC 3834 §4)
+            return Remark(party=circle.party, verdict=reading.verdict.value)
+
+
+def _is_returned(reading: Reading) -> bool:
+    """Nothing but machines should know a bounce address, so there the words are enough."""
+    unsure = reading.verdict in (Verdict.NOTE, Verdict.AUTOMATIC)
+    return reading.verdict is Verdict.BOUNCE or (unsure and reading.resembles_bounce)
 
 
 def _returned(reading: Reading, party: int, letter: str) -> MeetingInput:
@@ -66,14 +72,15 @@ def _returned(reading: Reading, party: int, letter: str) -> MeetingInput:
     return Undelivered(party=party, letter=letter)
 
 
-def _reply(reading: Reading, party: int, bound: Bound) -> MeetingInput:
+def _reply(reading: Reading, circle: Circle, bound: Bound) -> MeetingInput:
+    party = circle.party
     match reading.verdict:
         case Verdict.ANSWER | Verdict.PROPOSAL:
             return _answer(reading, party, bound)
         case Verdict.REFRESH:
             return Refresh(party=party)
-        case Verdict.CANCELLATION:
-            return Cancellation(party=party)
+        case Verdict.CANCELLATION if may_cancel(reading, circle):
+            return Cancellation(party=party, sequence=reading.sequence)
         case verdict:
             return Remark(party=party, verdict=verdict.value)
 
@@ -89,9 +96,11 @@ def _answer(reading: Reading, party: int, bound: Bound) -> MeetingInput:
         proposal=proposal,
         sequence=reading.sequence,
         seen_start=reading.seen_start,
+        seen_end=reading.seen_end,
         dtstamp=reading.dtstamp,
         aligned=bound.is_aligned,
         other_party=bound.is_anothers,
+        foreign=bound.is_foreign,
     )
 
 

@@ -79,9 +79,12 @@ class Reading(Frozen):
 
     `sequence` and `dtstamp` are None when absent. `seen_start` is the start of the revision the
     sender was looking at, when the message shows it (an echoed DTSTART, or Outlook's
-    X-MS-OLK-ORIGINALSTART). `sender` is the From address in lower case. `text` is what the
-    person wrote; `problems` names what was damaged, unusual or left out. `delivery` is there for a
-    bounce that says what became of the mail: only `failed` means that it will not arrive.
+    X-MS-OLK-ORIGINALSTART), `seen_end` its end in the same way. `attendees` are the addresses of
+    all ATTENDEE lines but the organizer's, whether they answer or not. `sender` is the From
+    address in lower case. `text` is what the person wrote; `problems` names what was damaged,
+    unusual or left out. `delivery` is there for a bounce that says what became of the mail: only
+    `failed` means that it will not arrive. `resembles_bounce`: its words are those of a bounce,
+    which is too little to call it one, except where nothing but bounces should arrive.
     """
 
     verdict: Verdict
@@ -95,10 +98,13 @@ class Reading(Frozen):
     text: str = ""
     problems: tuple[str, ...] = ()
     seen_start: Instant | None = None
+    seen_end: Instant | None = None
+    attendees: tuple[str, ...] = ()
     sender: str | None = None
     message_id: str | None = None
     subject: str | None = None
     delivery: Delivery | None = None
+    resembles_bounce: bool = False
 
 
 class Envelope(Frozen):

@@ -1,6 +1,7 @@
 """What a mail that was read means to its meeting."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,11 @@ from domain.meetings.model import Partstat
 from tests.domain.meetings.story import START
 
 ANA, BEN = "ana@example.org", "ben@example.net"
-CIRCLE = Circle(party=1, addresses={1: (ANA,), 2: (BEN,)}, domain="parley.example")
+CIRCLE = Circle(
+    party=1, addresses={1: (ANA,), 2: (BEN,)}, domain="parley.example", uid="5f0c7a52-ana"
+)
 LATER = START + timedelta(hours=1)
+ALIAS = "a+abcdefghijklmnopqrstuvwxyz@parley.example"
 
 
 def said(
@@ -31,6 +35,7 @@ def said(
     purpose: Purpose = Purpose.REPLY,
     sender: str = ANA,
     proposal: ProposedSlot | None = None,
+    **more: Any,
 ) -> MeetingInput:
     lines = tuple(AnswerLine(attendee=who, partstat=what) for who, what in answers)
     reading = Reading(
@@ -41,7 +46,9 @@ def said(
         sequence=1,
         dtstamp=START,
         seen_start=LATER,
+        seen_end=LATER + timedelta(minutes=30),
     )
+    reading = Reading.model_validate(reading.model_dump() | more)
     return interpret(reading, CIRCLE, purpose, "meeting.invitation").body
 
 
@@ -52,7 +59,35 @@ def test_an_answer_carries_everything_that_orders_it() -> None:
         sequence=1,
         dtstamp=START,
         seen_start=LATER,
+        seen_end=LATER + timedelta(minutes=30),
     )
+
+
+def test_an_answer_without_a_stamp_is_given_none() -> None:
+    found = said(Verdict.ANSWER, (ANA, "ACCEPTED"), dtstamp=None)
+
+    assert isinstance(found, Answer)
+    assert found.dtstamp is None
+
+
+@pytest.mark.parametrize(
+    ("uid", "recurrence_id", "foreign"),
+    [
+        ("5f0c7a52-ana", None, False),
+        (" 5F0C7A52-ANA ", None, False),  # MAPI changes the case of UIDs
+        (None, None, False),
+        ("5f0c7a52-ben", None, True),
+        ("5f0c7a52-ana", "2027-03-08T09:00:00Z", True),
+        (None, "2027-03-08", True),
+    ],
+)
+def test_an_answer_says_whether_it_is_about_another_event(
+    uid: str | None, recurrence_id: str | None, foreign: bool
+) -> None:
+    found = said(Verdict.ANSWER, (ANA, "ACCEPTED"), uid=uid, recurrence_id=recurrence_id)
+
+    assert isinstance(found, Answer)
+    assert found.foreign is foreign
 
 
 def test_a_proposal_carries_its_time_and_the_answer_beside_it() -> None:
@@ -102,7 +137,7 @@ def test_an_answer_says_whether_its_addresses_are_known(
     ("verdict", "meaning"),
     [
         (Verdict.REFRESH, Refresh(party=1)),
-        (Verdict.CANCELLATION, Cancellation(party=1)),
+        (Verdict.CANCELLATION, Cancellation(party=1, sequence=1)),
         *(
             (verdict, Remark(party=1, verdict=verdict.value))
             for verdict in Verdict
@@ -113,6 +148,43 @@ def test_an_answer_says_whether_its_addresses_are_known(
 )
 def test_every_verdict_means_something(verdict: Verdict, meaning: MeetingInput) -> None:
     assert said(verdict) == meaning
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"attendees": (ANA,)},
+        {"attendees": (ANA, ALIAS)},  # a copy of the event names the other as well
+        {"uid": "5F0C7A52-ana"},
+    ],
+)
+def test_a_party_may_cancel_its_own_copy(own: dict[str, Any]) -> None:
+    assert said(Verdict.CANCELLATION, **own) == Cancellation(party=1, sequence=1)
+
+
+@pytest.mark.parametrize(
+    "anothers",
+    [
+        {"sender": "eve@example.net"},
+        {"sender": "eve@example.net", "attendees": (ANA,)},  # it stands in every passed-on copy
+        {"sender": None, "attendees": (ANA,)},
+        {"sender": BEN},
+        {"attendees": (BEN,)},
+        {"attendees": (ALIAS,)},
+        {"uid": "5f0c7a52-ben"},
+        {"recurrence_id": "2027-03-08T09:00:00Z"},
+    ],
+)
+def test_nobody_else_ends_a_meeting_by_a_token_that_was_passed_on(
+    anothers: dict[str, Any],
+) -> None:
+    reading = Reading.model_validate(
+        {"verdict": Verdict.CANCELLATION, "sender": ANA, "sequence": 1} | anothers
+    )
+
+    found = interpret(reading, CIRCLE, Purpose.REPLY, "").body
+
+    assert found == Remark(party=1, verdict="cancellation")
 
 
 @pytest.mark.parametrize("partstat", ["X-MAYBE", "", "COMPLETED"])
@@ -144,7 +216,26 @@ def test_a_delayed_mail_is_not_lost(action: str, meaning: MeetingInput) -> None:
 def test_nothing_but_a_bounce_counts_at_the_bounce_address(verdict: Verdict) -> None:
     found = said(verdict, (ANA, "DECLINED"), purpose=Purpose.BOUNCE)
 
-    assert found == Remark(party=1, verdict="ignored")
+    assert found == Remark(party=1, verdict=verdict.value)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOTE, Verdict.AUTOMATIC])
+def test_words_of_a_bounce_are_enough_where_nothing_else_should_arrive(verdict: Verdict) -> None:
+    returned = Undelivered(party=1, letter="meeting.invitation")
+
+    assert said(verdict, purpose=Purpose.BOUNCE, resembles_bounce=True) == returned
+    assert said(verdict, resembles_bounce=True) == Remark(party=1, verdict=verdict.value)
+
+
+def test_good_news_of_a_delivery_is_no_bounce_whatever_its_words() -> None:
+    found = said(
+        Verdict.AUTOMATIC,
+        purpose=Purpose.BOUNCE,
+        resembles_bounce=True,
+        delivery=Delivery(action="delivered"),
+    )
+
+    assert found == Remark(party=1, verdict="automatic")
 
 
 @pytest.mark.parametrize(("sender", "writer"), [(BEN, 2), (ANA, 1), ("eve@example.net", 2)])

@@ -343,6 +343,19 @@ async def test_known_addresses_are_those_of_the_parties(database: Database) -> N
     assert await database.read(lambda c: inbox.known_addresses(c, "order/1")) == {}
 
 
+async def test_the_uid_known_is_that_of_the_partys_own_copy(database: Database) -> None:
+    await given_a_meeting(database)
+
+    anas = await database.read(lambda c: inbox.known_uid(c, STREAM, 1))
+    bens = await database.read(lambda c: inbox.known_uid(c, STREAM, 2))
+
+    assert anas
+    assert bens
+    assert anas != bens
+    assert await database.read(lambda c: inbox.known_uid(c, "order/1", 1)) is None
+    assert await database.read(lambda c: inbox.known_uid(c, STREAM, 9)) is None
+
+
 async def test_a_stopped_reader_leaves_the_rest_unread(database: Database) -> None:
     await given_a_meeting(database)
     reader = FakeReader()
