@@ -135,8 +135,14 @@ def problem(
     if kind.status == 401:
         sent["WWW-Authenticate"] = 'Bearer realm="parley"'
     if kind.status >= 500:
-        log.error("problem %s %s at %s", code, document["instance"], request.scope.get("path"))
+        log.error("problem %s %s at %s", code, document["instance"], route_of(request))
     return JSONResponse(document, kind.status, sent, PROBLEM_TYPE)
+
+
+def route_of(request: Request) -> str:
+    """The template of the route that was asked: a path may hold a capability, which must not
+    end up in a log."""
+    return str(getattr(request.scope.get("route"), "path", "no route"))
 
 
 def _base_url(request: Request) -> str:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from api.pages.guard import check_same_site, read_form
 from api.pages.nonce import Nonces
 from api.pages.ports import PageParts
+from api.pages.refusals import page_route
 from api.pages.rendering import Pages, see_other
 from api.pages.sessions import Sessions, safe_back
 from domain.access import Scope
@@ -25,7 +26,7 @@ class LoginPages:
         self._nonces = Nonces(parts.ports.secret)
 
     def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
+        router = APIRouter(include_in_schema=False, route_class=page_route(self._pages))
         router.add_api_route("/login", self.show, methods=["GET", "HEAD"])
         router.add_api_route("/login", self.sign_in, methods=["POST"])
         router.add_api_route("/logout", self.sign_out, methods=["POST"])

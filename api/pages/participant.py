@@ -16,6 +16,7 @@ from api.pages.nonce import Nonce, Nonces
 from api.pages.party_view import Asked, asked_by, page_context
 from api.pages.picker import PickerFault, picked_from, slot_of
 from api.pages.ports import PageParts
+from api.pages.refusals import page_route
 from api.pages.rendering import Pages, see_other
 from domain.errors import BadInput, NotAllowed, ParleyError
 from domain.meetings.choices import Seen, check_proposal, input_of, proposal_of, seen_by
@@ -45,7 +46,7 @@ class ParticipantPages:
         self._nonces = Nonces(parts.ports.secret)
 
     def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
+        router = APIRouter(include_in_schema=False, route_class=page_route(self._pages))
         router.add_api_route("/p/{token}", self.show, methods=_READING)
         router.add_api_route("/p/{token}/{deed}", self.show_form, methods=_READING)
         router.add_api_route("/p/{token}/{deed}", self.post, methods=["POST"])
