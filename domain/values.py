@@ -19,7 +19,12 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 class Frozen(BaseModel):
     """The base of every value and message: immutable, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_timedelta="iso8601")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        ser_json_timedelta="iso8601",
+        hide_input_in_errors=True,  # they end up in logs and histories
+    )
 
 
 def as_instant(value: datetime) -> datetime:

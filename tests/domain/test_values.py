@@ -95,6 +95,14 @@ def test_a_line_holds_nothing_that_could_break_a_header(text: str) -> None:
         TypeAdapter(Line).validate_python(text)
 
 
+def test_a_refused_value_does_not_repeat_what_it_was_given() -> None:
+    """Such errors end up in logs and histories."""
+    with pytest.raises(ValidationError) as refused:
+        Slot.model_validate({"start": "someone@example.org"})
+
+    assert "someone" not in str(refused.value)
+
+
 def test_prose_keeps_its_lines() -> None:
     assert as_prose("one\r\ntwo\rthree") == "one\ntwo\nthree"
 
