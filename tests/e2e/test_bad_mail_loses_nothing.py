@@ -153,7 +153,8 @@ async def test_an_answer_to_the_bounce_address_is_no_answer(house: House) -> Non
     await house.send(ada.answer("ACCEPTED"), ada, to=ada.mails[0].mail_from)
     seen = await meeting.settled(mails_in=1)
 
-    assert (await verdict(meeting))[1:] == ("set-aside", "ignored")
+    assert (await verdict(meeting))[:2] == ("answer", "set-aside")
+    assert (await meeting.types())[-1] == "RemarkReceived"
     assert partstats(seen) == UNANSWERED
 
 
