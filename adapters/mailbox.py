@@ -31,9 +31,7 @@ _NEWEST = 200
 class Catcher(Protocol):
     """What is needed of the catcher."""
 
-    async def messages(
-        self, recipient: str | None = None, after: int = 0, limit: int = 500
-    ) -> list[Caught]: ...
+    async def newest(self, recipient: str, limit: int) -> list[Caught]: ...
 
     async def get(self, id: int) -> Caught | None: ...
 
@@ -53,8 +51,7 @@ class CaughtMailbox:
 
     async def mails(self, address: str) -> Sequence[CaughtMail]:
         """The newest mails of one address, newest first. Empty for an unknown one."""
-        found = await self._catcher.messages(address)
-        newest = list(reversed(found))[:_NEWEST]
+        newest = await self._catcher.newest(address, _NEWEST)
         return await asyncio.to_thread(lambda: [_listed(mail) for mail in newest])
 
     async def open(self, mail_id: int) -> OpenedMail:

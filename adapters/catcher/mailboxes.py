@@ -80,6 +80,12 @@ class Mailboxes:
         found = await self._run(lambda c: c.execute(query, [*arguments, limit]).fetchall())
         return [_mail(row) for row in found]
 
+    async def newest(self, recipient: str, limit: int) -> list[CaughtMail]:
+        """The last copies of one recipient, newest first."""
+        query = f"SELECT {_COLUMNS} FROM mails WHERE recipient = ? ORDER BY id DESC LIMIT ?"
+        found = await self._run(lambda c: c.execute(query, (recipient, limit)).fetchall())
+        return [_mail(row) for row in found]
+
     async def get(self, id: int) -> CaughtMail | None:
         query = f"SELECT {_COLUMNS} FROM mails WHERE id = ?"
         found = await self._run(lambda c: c.execute(query, (id,)).fetchone())

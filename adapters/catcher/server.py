@@ -64,6 +64,10 @@ class Catcher:
         """Caught copies with an id above `after`, oldest first, of one recipient or of all."""
         return await self._mailboxes.messages(recipient, after, limit)
 
+    async def newest(self, recipient: str, limit: int) -> list[CaughtMail]:
+        """The last copies of one recipient, newest first."""
+        return await self._mailboxes.newest(recipient, limit)
+
     async def wait_for_messages(
         self, recipient: str | None = None, after: int = 0, timeout: float = 30.0
     ) -> list[CaughtMail]:

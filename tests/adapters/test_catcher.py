@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.catcher.mailboxes import Mailboxes, NewMail
 from adapters.catcher.server import Catcher
 from adapters.db.database import Database
 from adapters.dispatch import OutboxDispatcher
+from adapters.mailbox import CaughtMailbox
 from adapters.smtp import Relay, SmtpMailer
 from tests.adapters.intake.letters import mail
 from tests.adapters.outbox_rows import NOON, draft, enqueue
@@ -46,6 +48,24 @@ async def test_duplicates_are_kept_as_they_came(catcher: Catcher) -> None:
 
     assert [one.id for one in await catcher.messages()] == [1, 2, 3]
     assert await catcher.recipients() == [("ana@example.org", 3)]
+
+
+async def test_a_full_mailbox_shows_its_newest_mails(tmp_path: Path) -> None:
+    path = tmp_path / "catcher.db"
+    kept = Mailboxes(path)
+    await kept.keep(
+        [
+            NewMail(("ana@example.org",), "", "", NOON, b"Subject: %d\r\n\r\n" % number)
+            for number in range(600)
+        ]
+    )
+    await kept.close()
+    catcher = Catcher(path)
+
+    shown = await CaughtMailbox(catcher).mails("Ana@example.org")
+
+    assert [mail.subject for mail in shown] == [f"{number}" for number in range(599, 399, -1)]
+    await catcher.stop()
 
 
 async def test_mail_is_found_by_recipient_and_by_what_was_seen_already(catcher: Catcher) -> None:
