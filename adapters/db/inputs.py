@@ -14,7 +14,7 @@ from adapters.db.bell import ring_after_commit
 from adapters.db.schema import inputs
 from adapters.db.statements import insert_if_new
 from domain.errors import NotFound
-from domain.meetings.messages import InputOutcome, TakenInput
+from domain.meetings.messages import InputOutcome, TakenInput, read_input
 from domain.meetings.views import InputView
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:stream, 0))")
@@ -137,12 +137,14 @@ def unread_since(c: sa.Connection, stream: str) -> datetime | None:
 
 
 def take(c: sa.Connection, stream: str, limit: int) -> list[TakenInput]:
-    """The stream's inputs without an outcome, in row order, up to the first one still unread."""
+    """The stream's inputs without an outcome, in row order, up to the first one still unread.
+    Never raises for what a body holds (see `read_input`)."""
     taken = []
     for row in c.execute(_UNTAKEN, {"stream": stream, "limit": limit}):
         if row.body is None:
             break
-        taken.append(TakenInput(id=row.id, received_at=row.received_at, body=row.body))
+        body = read_input(row.body)
+        taken.append(TakenInput(id=row.id, received_at=row.received_at, body=body))
     return taken
 
 

@@ -11,6 +11,7 @@ from adapters.db.schema import meetings as meeting_rows
 from adapters.db.schema import parties as party_rows
 from domain.access import Capability, Purpose
 from domain.journal import JournalEvent
+from domain.meetings.messages import read_input
 from domain.meetings.pages import Click, Noted, PartyPage, Saying
 from domain.meetings.views import TimelineEvent
 
@@ -99,7 +100,7 @@ def _click(row: sa.Row[Any]) -> Click:
     return Click(
         id=row.id,
         received_at=row.received_at,
-        body=row.body,
+        body=read_input(row.body),
         comment=(row.words or {}).get("comment"),
         effect=row.effect,
         code=row.code or "",

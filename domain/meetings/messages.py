@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from domain.meetings.model import OWNER, Partstat
 from domain.values import Frozen, Instant, Slot
@@ -139,10 +139,35 @@ class Undelivered(Frozen):
     certain: bool = True
 
 
+class Unintelligible(Frozen):
+    """Something accepted that this release cannot read, as another one may have written it.
+    Its row keeps the words."""
+
+    kind: Literal["unintelligible"] = "unintelligible"
+
+
 MeetingInput = Annotated[
-    Opening | Answer | ProposalAnswer | Refresh | Cancellation | Reschedule | Remark | Undelivered,
+    Opening
+    | Answer
+    | ProposalAnswer
+    | Refresh
+    | Cancellation
+    | Reschedule
+    | Remark
+    | Undelivered
+    | Unintelligible,
     Field(discriminator="kind"),
 ]
+_INPUT: TypeAdapter[MeetingInput] = TypeAdapter(MeetingInput)
+
+
+def read_input(body: object) -> MeetingInput:
+    """The input that a kept `body` is. One that no longer fits must not hold back those behind
+    it, and is `Unintelligible`."""
+    try:
+        return _INPUT.validate_python(body)
+    except ValidationError:
+        return Unintelligible()
 
 
 class TakenInput(Frozen):

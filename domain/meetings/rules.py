@@ -29,6 +29,7 @@ from domain.meetings.messages import (
     Reschedule,
     TakenInput,
     Undelivered,
+    Unintelligible,
 )
 from domain.meetings.model import MeetingState, Offer, Status
 from domain.meetings.offers import first_future, offer, offer_next
@@ -113,6 +114,8 @@ def _rule(course: Course, taken: TakenInput) -> Ruling:  # noqa: C901  # one arm
                 PartyUnreachable(party=party, letter=letter, input=taken.id, certain=certain)
             )
             return applied("unreachable" if certain else "uncertain")
+        case Unintelligible():
+            return refused("not-understood", "This release of Parley cannot read it; it is kept.")
 
 
 def _open(course: Course) -> Ruling:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from adapters.db import inputs
 from adapters.db.database import Database
 from domain.errors import NotFound
-from domain.meetings.messages import Effect, InputOutcome, Refresh
+from domain.meetings.messages import Effect, InputOutcome, Refresh, Unintelligible
 from tests.adapters.db.orders import NOW
 
 STREAM = "meeting/1"
@@ -64,6 +64,21 @@ async def test_an_unread_mail_holds_back_those_behind_it(database: Database) -> 
     assert await database.read(lambda c: inputs.words_of(c, [first, mail])) == {
         mail: {"text": "Hello"}
     }
+
+
+@pytest.mark.parametrize(
+    "body", [{"kind": "of-a-later-release"}, {"kind": "refresh", "party": 0}, {}, [1], "refresh"]
+)
+async def test_a_body_that_no_longer_fits_holds_nothing_back(database: Database, body: Any) -> None:
+    misfit, _ = await database.write(lambda c: accept(c, "misfit", body))
+    last, _ = await database.write(lambda c: accept(c, "last"))
+
+    found = await database.read(lambda c: inputs.take(c, STREAM, 10))
+
+    assert [(one.id, one.body) for one in found] == [
+        (misfit, Unintelligible()),
+        (last, Refresh(party=1)),
+    ]
 
 
 async def test_a_mail_is_filled_once(database: Database) -> None:

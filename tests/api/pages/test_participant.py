@@ -167,6 +167,21 @@ async def test_a_click_that_takes_long_gives_the_forms_back(house: House) -> Non
     assert "decline" in actions_of(page)
 
 
+async def test_a_click_that_can_no_longer_be_read_is_told_as_refused(house: House) -> None:
+    meeting_id = await house.invited()
+    visitor = Visitor(house.app)
+    answer = await visitor.send(form_to(await visitor.get(path_of(meeting_id, 1)), "/accept"))
+    forgotten = sa.update(inputs).where(inputs.c.key.startswith("page:"))
+    forgotten = forgotten.values(body={"kind": "of another release"})
+    await house.database.write(lambda c: c.execute(forgotten) and None)
+
+    await house.saga.run(meeting_id)
+
+    assert "This could not be carried out" in (await visitor.follow(answer)).text
+    [row] = await rows(house)
+    assert (row.effect, row.code) == ("refused", "not-understood")
+
+
 async def test_a_double_click_is_one_input(house: House) -> None:
     meeting_id = await house.invited()
     visitor = Visitor(house.app)

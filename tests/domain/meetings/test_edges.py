@@ -13,6 +13,7 @@ from domain.meetings.messages import (
     ProposalAnswer,
     ProposedTime,
     Refresh,
+    Unintelligible,
     Via,
 )
 from domain.meetings.model import Partstat, Status
@@ -336,3 +337,14 @@ def test_no_value_an_input_may_hold_stops_a_meeting(body: MeetingInput) -> None:
     assert story.outcome is not None
     assert story.outcome.code != "not-understood"
     assert story.now == START
+
+
+def test_what_this_release_cannot_read_is_refused_and_stops_nothing() -> None:
+    story = Story()
+    story.open()
+
+    story.say(Unintelligible())
+
+    assert (effect(story), code(story), story.events) == (Effect.REFUSED, "not-understood", [])
+    story.answer(1, "ACCEPTED")
+    assert story.state.party(1).partstat is Partstat.ACCEPTED
