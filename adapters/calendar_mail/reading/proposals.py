@@ -6,12 +6,17 @@ REPLY. Shapes 5 and 6 are words: a hint for people, never a time that moves a me
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from adapters.calendar_mail.reading.components import Component
 from adapters.calendar_mail.reading.problems import Problems
-from adapters.calendar_mail.reading.times import WrittenTime, written_duration, written_time
+from adapters.calendar_mail.reading.times import (
+    WrittenDuration,
+    WrittenTime,
+    written_duration,
+    written_time,
+)
 from adapters.calendar_mail.reading.tokens import ContentLine, taken_apart
 from adapters.calendar_mail.reading.zones import Zones, plus
 from domain.inbox.model import ProposedSlot
@@ -55,19 +60,15 @@ def times_of(event: Component, zones: Zones, problems: Problems) -> Times:
     start = _instant(start_line, written, zones)
     duration = event.value("DURATION")
     length = written_duration(duration) if duration else None
-    end_line = _in_same_zone(event.get("DTEND"), start_line)
-    end = _instant(end_line, _written(end_line, problems), zones)
-    if start and end and end <= start:
-        problems.say("DTEND is not after DTSTART; left out")
-        end = None
     if duration and length is None:
         problems.say(f"DURATION {duration!r} cannot be read; left out")
+    end = _end(event, start, zones, problems)
     if start and end is None and length:
-        end = plus(start, length)
+        end = _after(start_line, written, start, length, zones)
     return Times(
         start=start,
         end=end,
-        length=end - start if start and end else length,
+        length=end - start if start and end else length.usual if length else None,
         is_day=bool(written and written.is_date),
         original_start=_original(event, "X-MS-OLK-ORIGINALSTART", zones, problems),
         original_end=_original(event, "X-MS-OLK-ORIGINALEND", zones, problems),
@@ -85,10 +86,22 @@ def proposal_of(
     offers = (line.params.get(_IOS, "").strip() for line in event.all("ATTENDEE"))
     if parameter := next(filter(None, offers), ""):
         return _from_ios(parameter, times, zones, problems)
-    if event.get("X-MS-OLK-ORIGINALSTART") is not None:
-        problems.say("a REPLY that shows the original time; read as the proposal it is")
+    if event.get("X-MS-OLK-ORIGINALSTART") is not None and not _is_unmoved(event, times):
+        problems.say("a REPLY that shows another original time; read as the proposal it is")
         return _countered(event, times, problems)
     return Proposal()
+
+
+def _is_unmoved(event: Component, times: Times) -> bool:
+    """Whether the event stands, as far as it shows, where Outlook says that it stood."""
+    start, before = event.get("DTSTART"), event.get("X-MS-OLK-ORIGINALSTART")
+    if start is None or before is None:
+        return True
+    if (start.value, start.params) != (before.value, before.params) and (
+        times.start is None or times.start != times.original_start
+    ):
+        return False
+    return times.end is None or times.original_end in (None, times.end)
 
 
 def _countered(event: Component, times: Times, problems: Problems) -> Proposal:
@@ -128,6 +141,51 @@ def _from_ios(parameter: str, times: Times, zones: Zones, problems: Problems) ->
         return Proposal()
     end = plus(start, times.length) if times.length else None
     return Proposal(offered=True, slot=ProposedSlot(start=start, end=end))
+
+
+def _end(
+    event: Component, start: datetime | None, zones: Zones, problems: Problems
+) -> datetime | None:
+    """DTEND; None when it is not after `start`. A start that clocks skip takes the end with it:
+    what was drawn in the calendar as an hour stays one."""
+    begun = event.get("DTSTART")
+    line = _in_same_zone(event.get("DTEND"), begun)
+    written, began = _written(line, problems), _written(begun, problems)
+    end = _instant(line, written, zones)
+    if start is None or end is None or line is None or begun is None:
+        return end
+    if written and began and _skips_start(begun, began, line, written, zones):
+        end = plus(start, written.wall - began.wall)
+    if end is not None and end <= start:
+        problems.say("DTEND is not after DTSTART; left out")
+        return None
+    return end
+
+
+def _skips_start(
+    begun: ContentLine, began: WrittenTime, line: ContentLine, written: WrittenTime, zones: Zones
+) -> bool:
+    same_zone = line.params.get("TZID") == begun.params.get("TZID") and not written.has_offset
+    return same_zone and zones.is_skipped(begun, began)
+
+
+def _after(
+    line: ContentLine | None,
+    written: WrittenTime | None,
+    start: datetime,
+    length: WrittenDuration,
+    zones: Zones,
+) -> datetime | None:
+    """The end of what begins at `start`, the instant of `written`: days are counted on the wall
+    clock, hours pass (RFC 5545 §3.3.6)."""
+    day: datetime | None = start
+    if length.days and line is not None and written is not None:
+        try:
+            wall = written.wall + timedelta(days=length.days)
+        except OverflowError:
+            return None
+        day = _instant(line._replace(name="DURATION"), replace(written, wall=wall), zones)
+    return plus(day, length.exact) if day else None
 
 
 def _in_same_zone(end: ContentLine | None, start: ContentLine | None) -> ContentLine | None:

@@ -70,14 +70,29 @@ def _offset(zone: str | None) -> timezone | None:
     return timezone(-length if zone[0] == "-" else length)
 
 
-def written_duration(value: str) -> timedelta | None:
+@dataclass(frozen=True)
+class WrittenDuration:
+    """A DURATION: `days` are those of the calendar, 23 to 25 hours long, and come first, `exact`
+    is elapsed time (RFC 5545 §3.3.6)."""
+
+    days: int
+    exact: timedelta
+
+    @property
+    def usual(self) -> timedelta:
+        """How long it is where no clock is changed."""
+        return timedelta(days=self.days) + self.exact
+
+
+def written_duration(value: str) -> WrittenDuration | None:
     """Reads a DURATION; None for what is none, or is not positive."""
     found = _DURATION.fullmatch(value.strip().upper())
     if found is None or found[1] == "-":
         return None
     weeks, days, hours, minutes, seconds = (int(number or 0) for number in found.groups()[1:])
-    length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return length or None
+    exact = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    length = WrittenDuration(weeks * 7 + days, exact)
+    return length if length.days or length.exact else None
 
 
 def instant_or_none(moment: datetime) -> datetime | None:

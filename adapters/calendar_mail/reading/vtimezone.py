@@ -21,6 +21,7 @@ _OFFSET = re.compile(r"([+-]?)(\d{1,2}):?(\d{2})(?::?(\d{2}))?")
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _USED_IN_ZONES = {"FREQ", "INTERVAL", "BYMONTH", "BYDAY", "BYMONTHDAY", "UNTIL", "COUNT", "WKST"}
+_TIMES_OF_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
 
 
 class RefusedRule(Exception):
@@ -67,6 +68,11 @@ class _Observance:
     rule: _Yearly | None
     extra: tuple[datetime, ...]
 
+    @property
+    def skipped(self) -> timedelta:
+        """By how much clocks are put forward; negative when they are put back."""
+        return self.after - self.before
+
     def latest_onset(self, wall: datetime) -> datetime | None:
         """The last time at or before `wall` at which this observance began."""
         onsets = [onset for onset in self._onsets(wall.year) if onset <= wall]
@@ -94,16 +100,34 @@ class OwnZone:
     def offset_at(self, wall: datetime) -> timedelta:
         """The offset of naive `wall`. In a gap the offset before it counts, in an overlap the
         first of the two (RFC 5545 §3.3.5)."""
+        reached = self._reached(wall)
+        if reached is None:
+            return min(self.observances, key=lambda observance: observance.start).before
+        onset, observance = reached
+        return observance.before if wall < onset + observance.skipped else observance.after
+
+    def is_skipped(self, wall: datetime) -> bool:
+        """Whether clocks go past naive `wall` without showing it."""
+        reached = self._reached(wall)
+        return reached is not None and wall < reached[0] + reached[1].skipped
+
+    def is_repeated(self, wall: datetime) -> bool:
+        """Whether clocks show naive `wall` twice."""
+        for observance in self.observances:
+            if observance.skipped < timedelta(0):
+                onset = observance.latest_onset(wall - observance.skipped)
+                if onset is not None and onset + observance.skipped <= wall < onset:
+                    return True
+        return False
+
+    def _reached(self, wall: datetime) -> tuple[datetime, _Observance] | None:
+        """The last change at or before `wall`."""
         reached = [
             (onset, observance)
             for observance in self.observances
             if (onset := observance.latest_onset(wall)) is not None
         ]
-        if not reached:
-            return min(self.observances, key=lambda observance: observance.start).before
-        onset, observance = max(reached, key=lambda pair: pair[0])
-        skipped = observance.after - observance.before
-        return observance.before if wall < onset + skipped else observance.after
+        return max(reached, key=lambda pair: pair[0], default=None)
 
 
 def own_zone(component: Component, problems: Problems) -> OwnZone | None:
@@ -170,6 +194,7 @@ def _rule(part: Component, start: datetime, before: timedelta) -> _Yearly | None
     rule = dict(piece.strip().upper().split("=", 1) for piece in value.split(";") if "=" in piece)
     if rule.get("FREQ") != "YEARLY":
         raise RefusedRule(f"FREQ={rule.get('FREQ', '')}")
+    rule = {key: value for key, value in rule.items() if not _repeats_time(key, value, start)}
     if set(rule) - _USED_IN_ZONES or rule.get("INTERVAL", "1").strip("0 ") != "1":
         raise RefusedRule("its rule is none a time zone needs")
     until = written_time(rule.get("UNTIL", ""))
@@ -185,6 +210,14 @@ def _rule(part: Component, start: datetime, before: timedelta) -> _Yearly | None
         last,
         last_year,
     )
+
+
+def _repeats_time(key: str, value: str, start: datetime) -> bool:
+    """Lotus says the time of day of DTSTART again in the rule; another one is refused."""
+    if key not in _TIMES_OF_DAY or not re.fullmatch(r"\s*\d{1,2}\s*", value):
+        return False
+    shown = (start.hour, start.minute, start.second)
+    return int(value) == shown[_TIMES_OF_DAY.index(key)]
 
 
 def _local(until: datetime, before: timedelta) -> datetime:

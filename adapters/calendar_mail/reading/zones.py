@@ -6,6 +6,7 @@ tells. A name that none of these explain stays unknown: a time in it is no insta
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -48,6 +49,28 @@ def named_zone(tzid: str) -> ZoneInfo | None:
     return ZoneInfo(found) if found else None
 
 
+@dataclass(frozen=True)
+class KnownZone:
+    """A zone of our own tzdata, asked in the same words as `OwnZone`."""
+
+    zone: tzinfo
+
+    def offset_at(self, wall: datetime) -> timedelta:
+        """The offset of naive `wall`; in a gap the one before it, in an overlap the first."""
+        return self._offset(wall, 0)
+
+    def is_skipped(self, wall: datetime) -> bool:
+        """Whether clocks go past naive `wall` without showing it (PEP 495)."""
+        return self._offset(wall, 0) < self._offset(wall, 1)
+
+    def is_repeated(self, wall: datetime) -> bool:
+        """Whether clocks show naive `wall` twice (PEP 495)."""
+        return self._offset(wall, 0) > self._offset(wall, 1)
+
+    def _offset(self, wall: datetime, fold: int) -> timedelta:
+        return wall.replace(tzinfo=self.zone, fold=fold).utcoffset() or timedelta(0)
+
+
 class Zones:
     """The zones of one message, and of no other."""
 
@@ -61,17 +84,44 @@ class Zones:
 
     def instant(self, line: ContentLine, written: WrittenTime) -> datetime | None:
         """The instant that `written`, the value of `line`, names, in UTC; None, with the reason
-        named, when its zone is unknown, when it has none, or when it is out of range."""
+        named, when its zone is unknown, when it has none, or when it is out of range.
+
+        A time that clocks skip is read with the offset before the change, of two equal ones the
+        first is taken (RFC 5545 §3.3.5); both are named."""
         if written.has_offset:
             return self._in_range(line.name, written.wall)
+        zone = self._zone_of(line, written.wall)
+        if zone is None:
+            return None
+        offset = timezone(zone.offset_at(written.wall))
+        instant = self._in_range(line.name, written.wall.replace(tzinfo=offset))
+        if instant is not None:
+            self._name_change(line, written.wall, zone)
+        return instant
+
+    def is_skipped(self, line: ContentLine, written: WrittenTime) -> bool:
+        """Whether clocks in the zone of `line` never show `written`, its value, because they are
+        put forward then."""
+        zone = None if written.has_offset else self._zone_of(line, written.wall)
+        return zone is not None and zone.is_skipped(written.wall)
+
+    def _zone_of(self, line: ContentLine, wall: datetime) -> KnownZone | OwnZone | None:
         tzid = line.params.get("TZID", "").strip()
         if not tzid:
-            return self._floating(line.name, written.wall)
-        moment = self._in_zone(tzid, written.wall)
-        if moment is None:
+            return self._default_zone(line.name, wall)
+        zone = self._zone(tzid, wall)
+        if zone is None:
             self._problems.say(f"{line.name}: the zone {tzid!r} is unknown; the time is not known")
-            return None
-        return self._in_range(line.name, moment)
+        return zone
+
+    def _name_change(self, line: ContentLine, wall: datetime, zone: KnownZone | OwnZone) -> None:
+        shown = f"{line.name} {wall:%Y-%m-%d %H:%M} in {line.params.get('TZID', self._default)!r}"
+        if zone.is_skipped(wall):
+            self._problems.say(
+                f"{shown} does not exist, clocks go forward then; read with the offset before that"
+            )
+        elif zone.is_repeated(wall):
+            self._problems.say(f"{shown} comes twice, clocks go back then; the first was taken")
 
     def _in_range(self, name: str, moment: datetime) -> datetime | None:
         instant = instant_or_none(moment)
@@ -79,26 +129,24 @@ class Zones:
             self._problems.say(f"{name} lies outside the years 1970 to 2100; left out")
         return instant
 
-    def _floating(self, name: str, wall: datetime) -> datetime | None:
-        moment = self._in_zone(self._default, wall) if self._default else None
-        if moment is None:
+    def _default_zone(self, name: str, wall: datetime) -> KnownZone | OwnZone | None:
+        zone = self._zone(self._default, wall) if self._default else None
+        if zone is None:
             self._problems.say(f"{name} names no zone; the time is not known")
-            return None
-        self._problems.say(f"{name} names no zone; read in the calendar's {self._default!r}")
-        return self._in_range(name, moment)
+        else:
+            self._problems.say(f"{name} names no zone; read in the calendar's {self._default!r}")
+        return zone
 
-    def _in_zone(self, tzid: str, wall: datetime) -> datetime | None:
-        """Naive `wall` as an aware moment, or None for an unknown zone."""
-        zone = named_zone(tzid)
+    def _zone(self, tzid: str, wall: datetime) -> KnownZone | OwnZone | None:
+        """What `tzid` means at naive `wall`; None for an unknown zone."""
+        named = named_zone(tzid)
         own = self._own_zone(tzid)
-        if zone is not None:
-            moment = wall.replace(tzinfo=zone)
-            if own is not None and own.offset_at(wall) != moment.utcoffset():
-                self._problems.say(f"the VTIMEZONE {tzid!r} contradicts that zone; not used")
-            return moment
-        if own is not None:
-            return wall.replace(tzinfo=timezone(own.offset_at(wall)))
-        return self._told_by_name(tzid, wall)
+        if named is None:
+            return own or self._told_by_name(tzid, wall)
+        zone = KnownZone(named)
+        if own is not None and own.offset_at(wall) != zone.offset_at(wall):
+            self._problems.say(f"the VTIMEZONE {tzid!r} contradicts that zone; not used")
+        return zone
 
     def _own_zone(self, tzid: str) -> OwnZone | None:
         key = tzid.strip('"').lower()
@@ -107,14 +155,14 @@ class Zones:
             self._evaluated[key] = own_zone(component, self._problems) if component else None
         return self._evaluated[key]
 
-    def _told_by_name(self, tzid: str, wall: datetime) -> datetime | None:
+    def _told_by_name(self, tzid: str, wall: datetime) -> KnownZone | None:
         if _CUSTOM.search(tzid):
             return None
-        zone: tzinfo | None = zone_told_by_name(tzid, wall)
+        zone = zone_told_by_name(tzid, wall)
         if zone is None:
             return None
         self._problems.say(f"the zone {tzid!r} is not defined; read as {zone}")
-        return wall.replace(tzinfo=zone)
+        return KnownZone(zone)
 
 
 def read_as_utc(written: WrittenTime) -> datetime | None:

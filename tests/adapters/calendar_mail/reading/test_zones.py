@@ -234,3 +234,15 @@ def test_an_end_without_zone_is_in_the_zone_of_its_start() -> None:
 
     assert reading.proposal is not None
     assert reading.proposal.end == datetime(2027, 4, 2, 15, tzinfo=UTC)
+
+
+def test_a_rule_may_say_the_time_of_its_start_again() -> None:
+    """As Lotus writes it; another time of day is still refused."""
+    lotus = vtimezone("ZE2", *RULES["America/New_York"]).replace(
+        "FREQ=YEARLY;", "FREQ=YEARLY;BYMINUTE=0;BYHOUR=2;BYSECOND=00;"
+    )
+    start = "DTSTART;TZID=ZE2:20270402T150000"
+
+    assert proposed(counter(start, lotus)) == datetime(2027, 4, 2, 19, tzinfo=UTC)
+    for other in ("BYHOUR=3", "BYHOUR=2,3", "BYMINUTE=x", "BYSETPOS=1"):
+        assert proposed(counter(start, lotus.replace("BYHOUR=2", other))) is None
