@@ -1,12 +1,19 @@
 """What lies where in a data directory, and the settings the children of `up` are given."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from settings import Settings
 
 WANTED_PORTS = {"api": 8700, "intake": 8725, "catcher": 8726, "temporal": 7233, "temporal-ui": 8233}
+
+_FILES = (
+    *("parley.db*", "catcher.db*", "temporal.db*", "secret", "api-key", "ports.json"),
+    *("up.json", "up.lock", "up.log", "logs", "logs/*.log", "logs/*.log.1"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,22 @@ class Layout:
     @property
     def logs(self) -> Path:
         return self.data / "logs"
+
+    def close_to_others(self) -> None:
+        """Let this process, and those it starts, make files for their own user only; take others'
+        rights to what an earlier version made. Nothing else in the directory is touched, nor is
+        the directory itself when it holds something else."""
+        os.umask(0o077)
+        ours = list(self._ours())
+        if ours and set(self.data.iterdir()) <= set(ours):
+            ours.append(self.data)
+        for path in ours:
+            with suppress(OSError):  # another user's, or gone by now: not ours to close
+                path.chmod(path.stat().st_mode & 0o700)
+
+    def _ours(self) -> Iterator[Path]:
+        for pattern in _FILES:
+            yield from (path for path in self.data.glob(pattern) if not path.is_symlink())
 
 
 def embedded(

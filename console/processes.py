@@ -107,6 +107,7 @@ def run_process(name: str, settings: Settings, ready_fd: int | None) -> int:
             f"`parley {name}` alone needs PostgreSQL: set PARLEY_DATABASE_URL. "
             "With the embedded database `parley up` runs everything."
         )
+    Layout(settings.data_dir).close_to_others()
     _log_to_stderr(settings.log_level)
     status = asyncio.run(_run(PROCESSES[name], settings, ready_fd))
     sys.stdout.flush()

@@ -151,4 +151,5 @@ async def _start_unless(stop: asyncio.Event, supervisor: Supervisor) -> None:
 
 def run_up(settings: Settings, data: Path, *, as_json: bool) -> int:
     """Run `parley up` to its end; returns the exit status. Raises `ParleyError`."""
+    Layout(data).close_to_others()
     return asyncio.run(Up(settings, data, as_json=as_json).run())

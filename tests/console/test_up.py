@@ -28,6 +28,20 @@ async def up(tmp_path: Path) -> AsyncIterator[Installation]:
         yield installation
 
 
+async def test_nothing_it_makes_is_for_other_users_of_the_machine(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    for made_earlier in ("catcher.db", "up.lock"):
+        (data / made_earlier).touch(mode=0o644)
+
+    async with Installation(data):
+        open_to_others = {
+            path.name for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077
+        }
+
+    assert open_to_others == set()
+
+
 def people() -> tuple[Person, Person]:
     return (
         Person("Ada", "ada@example.org", "Europe/Lisbon", "google"),
