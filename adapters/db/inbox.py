@@ -5,7 +5,7 @@ the order of acceptance is the order of effect, however long the reading takes.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from adapters.db import inputs
 from adapters.db.bell import ring_after_commit
 from adapters.db.schema import inbox, parties, people
 from domain.access import Capability
+from domain.inbox.load import Load
 from domain.inbox.model import Arrival, Reading
 from domain.values import scrubbed
 
@@ -64,6 +65,32 @@ def accept(
     )
     ring_after_commit(c, BELL)
     return id, True
+
+
+_is_recent = inbox.c.received_at > sa.bindparam("since")
+_LOAD = sa.select(
+    sa.func.count().filter(inbox.c.read_at.is_(None)).label("unread"),
+    sa.func.count().filter(_is_recent).label("mails"),
+    sa.func.coalesce(sa.func.sum(sa.func.length(inbox.c.raw)).filter(_is_recent), 0).label(
+        "octets"
+    ),
+).where(
+    inbox.c.stream == sa.bindparam("of_stream"),
+    inbox.c.party == sa.bindparam("of_party"),
+    inbox.c.purpose == sa.bindparam("for_purpose"),
+    sa.or_(inbox.c.read_at.is_(None), _is_recent),
+)
+
+
+def load_of(c: sa.Connection, capability: Capability, now: datetime) -> Load:
+    """What came to the address of `capability`, as of `now`."""
+    values = {
+        "of_stream": capability.stream,
+        "of_party": capability.party,
+        "for_purpose": capability.purpose.value,
+        "since": now - timedelta(days=1),
+    }
+    return Load(**c.execute(_LOAD, values).mappings().one())
 
 
 class Claim(NamedTuple):

@@ -45,6 +45,7 @@ installation = sa.Table(
     # Added to PostgreSQL transaction ids when positions are made, so that positions keep
     # growing after a restore into a cluster whose ids are lower.
     _number("transaction_offset", server_default="0"),
+    _maybe("secret_fingerprint"),  # None until a process with a secret has started
 )
 
 journal = sa.Table(
@@ -207,6 +208,8 @@ inbox = sa.Table(
     _maybe_at("claimed_until"),
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),  # times it arrived
     sa.Index("ix_inbox_stream", "stream", "id"),
+    # What an address holds is counted at every RCPT; rows would have to be read past `raw`.
+    sa.Index("ix_inbox_token", "stream", "party", "purpose", "received_at", "read_at"),
     sa.Index(
         "ix_inbox_unread",
         "id",

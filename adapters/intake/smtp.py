@@ -16,6 +16,7 @@ from adapters.db.database import Database
 from adapters.smtp_listener import SmtpListener, content_of, sender_of
 from domain.access import Purpose, read_token_address
 from domain.inbox.identity import message_key, with_crlf
+from domain.inbox.load import Load
 
 MAX_RECIPIENTS = 20
 COMMIT_WITHIN = 20.0
@@ -24,6 +25,7 @@ COMMIT_WITHIN = 20.0
 _PURPOSES = frozenset({Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS})
 _UNKNOWN = "550 5.1.1 No such mailbox"
 _TOO_MANY = "452 4.5.3 Too many recipients"
+_FULL = "452 4.2.2 Too much has come to this mailbox; please try again later"
 
 
 def _utc_now() -> datetime:
@@ -77,18 +79,29 @@ class _Reception:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Unknown and revoked addresses get the same answer, so that it tells nothing."""
+        """Unknown and revoked addresses get the same answer, so that it tells nothing.
+
+        An address that is full is told so here, before the mail is sent and for itself alone.
+        Mails on their way at once may exceed its limits by one for each connection.
+        """
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return _TOO_MANY
         named = read_token_address(address, self._mail_domain)
         if named is None or named[0] not in _PURPOSES:
             return _UNKNOWN
         async with asyncio.timeout(self._commit_within):
-            found = await self._database.read(lambda c: capabilities.find(c, *named))
+            found = await self._database.read(lambda c: self._look_up(c, *named))
         if found is None:
             return _UNKNOWN
+        if found.is_full:
+            return _FULL
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient ok"
+
+    def _look_up(self, c: sa.Connection, purpose: Purpose, token: str) -> Load | None:
+        """What has come to an address; None for one that is unknown or revoked."""
+        capability = capabilities.find(c, purpose, token)
+        return None if capability is None else inbox.load_of(c, capability, self._now())
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         raw = with_crlf(content_of(envelope))

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from aiosmtplib import (
 from adapters.db import inbox
 from adapters.db.database import Bell, Database
 from adapters.db.opening import open_database
+from adapters.db.schema import inbox as inbox_table
 from adapters.intake.smtp import Intake
 from adapters.smtp_listener import SIZE_LIMIT
 from domain.access import Purpose
@@ -25,6 +27,7 @@ from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
     MAIL,
+    NOW,
     STREAM,
     address,
     given_a_meeting,
@@ -153,6 +156,43 @@ async def test_one_bad_recipient_does_not_sink_the_others(
 
     assert list(refused) == [recipients[1]]
     assert [row.party for row in await kept(database)] == [1, 2]
+
+
+async def test_a_full_address_is_told_to_wait_and_the_others_go_on(
+    intake: Intake, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.MOST_UNREAD", 2)
+    for number in range(2):
+        await mail(intake.port, address(), MAIL + b"%d\r\n" % number)
+
+    refused, _ = await mail(intake.port, [address(), address(party=2)], MAIL + b"more\r\n")
+
+    assert [(one, answer[0], answer[1][:5]) for one, answer in refused.items()] == [
+        (address(), 452, "4.2.2")
+    ]
+    assert [row.party for row in await kept(database)] == [1, 1, 2]
+    await mail(intake.port, address(Purpose.BOUNCE), MAIL + b"more\r\n")  # not the same address
+
+
+async def test_an_address_that_was_full_takes_what_comes_again_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given_a_meeting(database)
+    now = [NOW]
+    intake = Intake(database, DOMAIN, now=lambda: now[0])
+    await intake.start()
+    monkeypatch.setattr("domain.inbox.load.OCTETS_PER_DAY", len(MAIL))
+    await mail(intake.port, address())
+    read = sa.update(inbox_table).values(read_at=NOW)
+    await database.write(lambda c: c.execute(read) and None)
+    with pytest.raises(SMTPRecipientsRefused):
+        await mail(intake.port, address(), MAIL + b"more\r\n")
+
+    now[0] += timedelta(days=1)
+    await mail(intake.port, address(), MAIL + b"more\r\n")
+
+    assert len(await kept(database)) == 2
+    await intake.stop()
 
 
 async def test_an_address_revoked_after_rcpt_is_refused(intake: Intake, database: Database) -> None:

@@ -55,6 +55,7 @@ def _create_installation() -> None:
         sa.Column("id", sa.Text),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("transaction_offset", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("secret_fingerprint", sa.Text, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_installation"),
     )
 
@@ -238,6 +239,9 @@ def _create_inbox() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_inbox_stream", "inbox", ["stream", "id"])
+    op.create_index(
+        "ix_inbox_token", "inbox", ["stream", "party", "purpose", "received_at", "read_at"]
+    )
     op.create_index(
         "ix_inbox_unread",
         "inbox",
