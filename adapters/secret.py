@@ -10,16 +10,30 @@ from settings import Settings
 _SHORTEST = 32  # characters
 
 
-def installation_secret(settings: Settings) -> bytes:
+def installation_secret(settings: Settings, *, is_new: bool = True) -> bytes:
     """What all tokens derive from: the setting, else a file in the data directory.
 
-    The file is made on first use. Losing it makes every address and link that was ever mailed
-    unknown, so it belongs into backups. Raises `BadInput` when the secret is too short.
+    The file is made on first use, when the installation `is_new`. Losing it makes every address
+    and link that was ever mailed unknown, so it belongs into backups. Raises `BadInput` when the
+    secret is too short, lost, or would not be the same for all processes of the installation.
     """
     if settings.secret:
         return _checked(settings.secret, "PARLEY_SECRET")
     path = settings.data_dir / "secret"
+    if not settings.is_embedded:
+        raise BadInput(_NOT_SHARED + (f" {path} holds one." if path.exists() else ""))
+    if not is_new and not path.exists():
+        raise BadInput(
+            f"{path} is missing, and with it every address and link that was mailed. "
+            "Put it back from a backup, or set PARLEY_SECRET to what it held."
+        )
     return _checked(kept_or_made(path, secrets.token_hex(32)), str(path))
+
+
+_NOT_SHARED = (
+    "With PostgreSQL, set PARLEY_SECRET, to the same 32 or more random characters for every "
+    "process: addresses and links made with another secret do not work."
+)
 
 
 def kept_or_made(path: Path, fresh: str) -> str:

@@ -54,7 +54,7 @@ def _in_use(settings: Settings) -> Settings:
 async def examine(settings: Settings, recipient: str | None, selector: str) -> list[Finding]:
     """Every check, side by side; `recipient` gets a test mail."""
     groups = await asyncio.gather(
-        check_database(settings.database),
+        check_database(settings),
         _readiness(settings),
         check_temporal(settings),
         check_relay(settings),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from adapters.db.database import Database
+from adapters.db.installation import claim_secret, knows_secret
 from adapters.db.opening import open_database
 from adapters.secret import installation_secret
 from adapters.temporal.client import connect
@@ -37,18 +38,27 @@ class Ground:
 async def ground(settings: Settings, crew: Crew) -> AsyncIterator[Ground]:
     """Opens what is shared; stops the crew and closes it in the end.
 
-    A SQLite database is migrated on the way: this process has it alone.
+    A SQLite database is migrated on the way: this process has it alone. Raises `BadInput` for a
+    secret other than the one the database has been used with.
     """
     database = open_database(settings.database, migrate=settings.is_embedded)
     try:
+        secret = await _secret_of(database, settings)
         client = await connect(settings, lazy=True)
         relay = Relay(client, SqlPokes(database))
         try:
-            yield Ground(settings, database, installation_secret(settings), client, relay, crew)
+            yield Ground(settings, database, secret, client, relay, crew)
         finally:
             await crew.stop()
     finally:
         await database.close()
+
+
+async def _secret_of(database: Database, settings: Settings) -> bytes:
+    is_new = not await database.read(knows_secret)
+    secret = installation_secret(settings, is_new=is_new)
+    await database.write(lambda c: claim_secret(c, secret))
+    return secret
 
 
 def now() -> datetime:

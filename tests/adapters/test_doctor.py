@@ -8,6 +8,7 @@ import pytest
 
 from adapters.catcher.server import Catcher
 from adapters.db.database import Database
+from adapters.db.installation import claim_secret
 from adapters.db.opening import open_database
 from adapters.doctor.clock import check_clock
 from adapters.doctor.database import check_database
@@ -89,24 +90,46 @@ async def test_a_domain_of_this_machine_is_not_asked_for(domain: str) -> None:
 
 
 async def test_a_database_that_answers_is_fine(database_url: str) -> None:
-    found = {finding.check: finding.grade for finding in await check_database(database_url)}
+    settings = Settings(database_url=database_url, secret="s" * 32)
 
-    assert found == {"database": Grade.FINE, "migrations": Grade.FINE}
+    found = {finding.check: finding.grade for finding in await check_database(settings)}
+
+    assert set(found) == {"database", "migrations", "secret"}
+    assert found["database"] is found["migrations"] is Grade.FINE
+
+
+async def test_another_secret_than_before_is_a_fault(database_url: str, tmp_path: Path) -> None:
+    """Every address and link that was mailed would be dead."""
+    opened = open_database(database_url)
+    await opened.write(lambda c: claim_secret(c, b"s" * 32))
+    await opened.close()
+
+    async def graded_with(secret: str) -> Grade:
+        settings = Settings(database_url=database_url, secret=secret, data_dir=tmp_path)
+        return {each.check: each.grade for each in await check_database(settings)}["secret"]
+
+    assert await graded_with("s" * 32) is Grade.FINE
+    assert await graded_with("t" * 32) is Grade.FAULT
+    assert await graded_with("") is Grade.FAULT
+    assert not (tmp_path / "secret").exists(), "looking makes none"
 
 
 async def test_a_file_in_use_is_left_to_the_process_that_has_it(sqlite_url: str) -> None:
     opened = open_database(sqlite_url)
 
-    found = {finding.check: finding.grade for finding in await check_database(sqlite_url)}
+    settings = Settings(database_url=sqlite_url)
+    found = {finding.check: finding.grade for finding in await check_database(settings)}
 
-    assert found == {"database": Grade.FINE, "migrations": Grade.SKIPPED}
+    assert found["database"] is Grade.FINE
+    assert found["migrations"] is found["secret"] is Grade.SKIPPED
     await opened.close()
 
 
 async def test_an_old_schema_is_a_fault_with_the_command_that_cures_it(tmp_path: Path) -> None:
     (tmp_path / "old.db").touch()
 
-    found = {f.check: f for f in await check_database(f"sqlite:///{tmp_path / 'old.db'}")}
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'old.db'}")
+    found = {f.check: f for f in await check_database(settings)}
 
     assert found["migrations"].grade is Grade.FAULT
     assert "parley migrate" in found["migrations"].advice

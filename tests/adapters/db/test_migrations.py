@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from adapters.db import installation, migrating
+from adapters.db.faults import DatabaseDown
 from adapters.db.opening import SchemaOutdated, migrate, open_database, schema_version
 from adapters.db.schema import metadata
 from domain.errors import BadInput, Unavailable
@@ -142,5 +143,7 @@ def test_a_file_that_is_no_database_is_said_to_be_one(tmp_path: Path) -> None:
     path = tmp_path / "parley.db"
     path.write_bytes(b"not a database, but longer than a header of one hundred bytes" * 20)
 
-    with pytest.raises(Unavailable, match="not a database"):
+    with pytest.raises(DatabaseDown) as refused:
         open_database(f"sqlite:///{path}")
+
+    assert "not a database" in refused.value.reason
