@@ -46,7 +46,6 @@ installation = sa.Table(
     # growing after a restore into a cluster whose ids are lower.
     _number("transaction_offset", server_default="0"),
     _maybe("secret_fingerprint"),  # None until a process with a secret has started
-    _maybe("secret_fingerprint"),  # None until a process with a secret has started
 )
 
 journal = sa.Table(

@@ -56,7 +56,6 @@ def _create_installation() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("transaction_offset", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("secret_fingerprint", sa.Text, nullable=True),
-        sa.Column("secret_fingerprint", sa.Text, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_installation"),
     )
 
