@@ -3,7 +3,10 @@ that is its own fault."""
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any, Protocol
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -14,8 +17,14 @@ SIZE_LIMIT = 2 * 1024 * 1024
 LINE_LIMIT = 512 * 1024
 """Octets of one line. RFC 5322 allows 998, but a longer one is no reason to lose an answer."""
 
+MAIL_WITHIN = 60.0
+"""Seconds a client may take to begin a mail, from its connection or its last mail. RFC 5321
+§4.5.3.2.7 wants five minutes, which hold while a mail is under way; whoever has none takes the
+place of those who have."""
+
 OWN_FAULT = "451 4.3.0 Temporary failure here; please try again later"
 _BUSY = b"421 4.3.2 Too many connections; please try again later\r\n"
+_SILENT = b"421 4.4.2 No mail came for too long; please try again later\r\n"
 _log = logging.getLogger(__name__)
 
 
@@ -30,16 +39,28 @@ class MailHandler(Protocol):
 
 
 class SmtpListener:
-    """Listens on `host:port` (0: any free port) and speaks SMTP for `handler`."""
+    """Listens on `host:port` (0: any free port) and speaks SMTP for `handler`.
+
+    Of `connections` at once, one peer gets a quarter (see `counted_peer`).
+    """
 
     def __init__(
-        self, handler: MailHandler, *, hostname: str, host: str, port: int, connections: int = 64
+        self,
+        handler: MailHandler,
+        *,
+        hostname: str,
+        host: str,
+        port: int,
+        connections: int = 64,
+        mail_within: float = MAIL_WITHIN,
     ) -> None:
         self._handler = _Guarded(handler)
         self._hostname = hostname
         self._address = host, port
         self._connections = connections
-        self._sessions: set[_Session] = set()
+        self._per_peer = max(1, connections // 4)
+        self._mail_within = mail_within
+        self._sessions: dict[_Session, str | None] = {}
         self._server: asyncio.Server | None = None
 
     @property
@@ -54,7 +75,7 @@ class SmtpListener:
         # The library logs addresses, and ours carry tokens.
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._answer_call, *self._address)
+        self._server = await loop.create_server(lambda: _Door(self._admit), *self._address)
 
     async def stop(self, patience: float = 20.0) -> None:
         """Refuse new connections, let mails in hand be finished for `patience` seconds, end the
@@ -68,16 +89,64 @@ class SmtpListener:
         await self._server.wait_closed()
         self._server = None
 
-    def _answer_call(self) -> asyncio.Protocol:
+    def _admit(self, transport: asyncio.BaseTransport) -> SMTP | None:
+        """A session for a new connection, None when there is no place for it."""
+        name = transport.get_extra_info("peername")  # None when it has gone already
+        peer = counted_peer(name[0]) if name else None
+        held = Counter(self._sessions.values())
         if len(self._sessions) >= self._connections:
-            return _Busy()
-        return _Session(self._handler, self._sessions, self._hostname)
+            return None
+        if peer is not None and held[peer] >= self._per_peer:
+            return None
+        session = _Session(self._handler, self._hostname, self._mail_within, self._forget)
+        self._sessions[session] = peer
+        return session
+
+    def _forget(self, session: "_Session") -> None:
+        self._sessions.pop(session, None)
+
+
+def counted_peer(address: str) -> str | None:
+    """Under which name the connections of an IP address are counted: an IPv6 network of 64 bits
+    is one peer, since its owner has all of it.
+
+    None for loopback and private addresses, which are not: what comes from there is a relay or a
+    forwarder of ours, which speaks for many, and must itself say how many it lets in.
+    """
+    ip = ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if not ip.is_global:
+        return None
+    return str(IPv6Network((ip, 64), strict=False) if isinstance(ip, IPv6Address) else ip)
+
+
+class _Door(asyncio.Protocol):
+    """Who calls is known once the connection is made; then the session takes over, if any."""
+
+    def __init__(self, admit: Callable[[asyncio.BaseTransport], SMTP | None]) -> None:
+        self._admit = admit
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        session = self._admit(transport)
+        if session is None:
+            transport.write(_BUSY)
+            transport.close()
+            return
+        transport.set_protocol(session)
+        session.connection_made(transport)
 
 
 class _Session(SMTP):
     line_length_limit = LINE_LIMIT
 
-    def __init__(self, handler: "_Guarded", sessions: "set[_Session]", hostname: str) -> None:
+    def __init__(
+        self,
+        handler: "_Guarded",
+        hostname: str,
+        mail_within: float,
+        forget: "Callable[[_Session], None]",
+    ) -> None:
         super().__init__(
             handler,
             data_size_limit=SIZE_LIMIT,
@@ -86,26 +155,46 @@ class _Session(SMTP):
             ident="Parley",
             loop=asyncio.get_running_loop(),
         )
-        self._all = sessions
+        self._mail_within = mail_within
+        self._forget = forget
+        self._silence: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._all.add(self)
         super().connection_made(transport)
+        self._await_mail()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._all.discard(self)
+        self._forget(self)
+        self._stop_waiting()
         super().connection_lost(error)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        await super().smtp_MAIL(arg)
+        if self.envelope is not None and self.envelope.mail_from is not None:
+            self._stop_waiting()
+
+    async def smtp_DATA(self, arg: str) -> None:
+        await super().smtp_DATA(arg)
+        if self.envelope is not None and self.envelope.mail_from is None:
+            self._await_mail()
+
+    def _await_mail(self) -> None:
+        """Nothing but MAIL counts: whoever says NOOP for ever says nothing."""
+        self._stop_waiting()
+        self._silence = self.loop.call_later(self._mail_within, self._end_silence)
+
+    def _stop_waiting(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+
+    def _end_silence(self) -> None:
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.write(_SILENT)
+        self.hang_up()
 
     def hang_up(self) -> None:
         if self.transport is not None:
             self.transport.close()
-
-
-class _Busy(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(_BUSY)
-        transport.close()
 
 
 class _Guarded:
