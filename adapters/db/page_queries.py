@@ -32,7 +32,8 @@ _WORDS = (
 _ZONE = (
     sa.select(party_rows.c.zone)
     .join(meeting_rows, meeting_rows.c.id == party_rows.c.meeting_id)
-    .where(sa.func.lower(party_rows.c.address) == sa.bindparam("address"))
+    # As its index says it; the engine folds both sides, and so alike.
+    .where(sa.func.lower(party_rows.c.address) == sa.func.lower(sa.bindparam("address")))
     .order_by(meeting_rows.c.created_at.desc())
     .limit(1)
 )
@@ -71,7 +72,7 @@ class SqlPartyPages:
     async def zone_of(self, address: str) -> str | None:
         """The zone of the party with this address that was invited last; None for nobody's."""
         return await self._database.read(
-            lambda c: c.execute(_ZONE, {"address": address.lower()}).scalar_one_or_none()
+            lambda c: c.execute(_ZONE, {"address": address}).scalar_one_or_none()
         )
 
     def _page(self, c: sa.Connection, opened: Capability) -> PartyPage:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import sqlalchemy as sa
 
 from adapters.db import capabilities
 from adapters.db.database import Database
@@ -159,3 +160,23 @@ async def test_the_zone_of_an_address_is_that_of_its_last_meeting(invited: Datab
 
     assert await pages.zone_of("ana@EXAMPLE.org") == "Europe/Lisbon"
     assert await pages.zone_of("nobody@example.org") is None
+
+
+async def test_the_zone_of_an_address_is_found_by_its_index(sqlite_database: Database) -> None:
+    """However many parties there are."""
+    statements: list[str] = []
+
+    def explained(c: sa.Connection) -> list[str]:
+        looked_up = statements[-1].replace("?", "''", 1)
+        return [row.detail for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {looked_up}", (1, 0))]
+
+    def listen(c: sa.Connection) -> None:
+        def keep(conn: object, cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        sa.event.listen(c.engine, "before_cursor_execute", keep)
+
+    await sqlite_database.read(listen)
+    await pages_of(sqlite_database).zone_of("ana@example.org")
+
+    assert "ix_parties_address" in str(await sqlite_database.read(explained))
