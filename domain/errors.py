@@ -11,7 +11,8 @@
     ├── Refused               understood and allowed, but not in this state
     │   ├── StreamMoved       somebody else appended first (the optimistic lock)
     │   ├── KeyReused         one idempotency key, two different requests
-    │   └── KeyInFlight       the first request with this key is still being decided
+    │   ├── KeyInFlight       the first request with this key is still being decided
+    │   └── LimitReached      more than there is room for in one day
     └── Unavailable           something Parley needs is down; the same request may succeed later
 
 `code` is frozen: integrators match on it. The domain knows no HTTP; `api/errors.py` maps codes.
@@ -103,6 +104,12 @@ class KeyInFlight(Refused):
     """The first request with this idempotency key has not been decided yet."""
 
     code = "idempotency-key-in-flight"
+
+
+class LimitReached(Refused):
+    """More was asked than there is room for in one day; what was accepted before stands."""
+
+    code = "limit-reached"
 
 
 class Unavailable(ParleyError):

@@ -1,5 +1,6 @@
 """What parties' pages read and write: a party's page behind its token."""
 
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,9 +11,10 @@ from adapters.db.schema import inputs as input_rows
 from adapters.db.schema import meetings as meeting_rows
 from adapters.db.schema import parties as party_rows
 from domain.access import Capability, Purpose
+from domain.errors import LimitReached
 from domain.journal import JournalEvent
 from domain.meetings.messages import read_input
-from domain.meetings.pages import Click, Noted, PartyPage, Saying
+from domain.meetings.pages import CLICKS_PER_DAY, Click, Noted, PartyPage, Saying
 from domain.meetings.views import TimelineEvent
 
 MOST_CLICKS = 20
@@ -23,6 +25,12 @@ _CLICKS = (
     .where(input_rows.c.key.startswith(sa.bindparam("prefix"), autoescape=False))
     .order_by(input_rows.c.id.desc())
     .limit(MOST_CLICKS)
+)
+_CLICKS_SINCE = (
+    sa.select(sa.func.count())
+    .where(input_rows.c.stream == sa.bindparam("stream"))
+    .where(input_rows.c.key.startswith(sa.bindparam("prefix"), autoescape=False))
+    .where(input_rows.c.received_at > sa.bindparam("since"))
 )
 _WORDS = (
     sa.select(input_rows.c.id, input_rows.c.body, input_rows.c.words)
@@ -61,7 +69,8 @@ class SqlPartyPages:
 
     async def note(self, saying: Saying) -> Noted:
         """Accept a click as an input. The key is unique, so a second one changes nothing and
-        is only compared with the first."""
+        is only compared with the first. Raises `LimitReached` for a new one beyond
+        `CLICKS_PER_DAY`."""
         return await self._database.write(lambda c: _note(c, saying))
 
     async def timeline(self, owner: str, meeting_id: str) -> list[TimelineEvent]:
@@ -133,7 +142,22 @@ def _note(c: sa.Connection, saying: Saying) -> Noted:
         words=words,
     )
     if is_new:
+        _check_room(c, saying)
         return Noted(id=input_id, is_new=True, is_same=True)
     first = inputs.get(c, input_id)
     is_same = first.stream == saying.stream and (first.body, first.words) == (body, words)
     return Noted(id=input_id, is_new=False, is_same=is_same)
+
+
+def _check_room(c: sa.Connection, saying: Saying) -> None:
+    """Raises `LimitReached` when the click just written is one too many, and so undoes it."""
+    values = {
+        "stream": saying.stream,
+        "prefix": click_prefix(saying.party),
+        "since": saying.at - timedelta(days=1),
+    }
+    if c.execute(_CLICKS_SINCE, values).scalar_one() > CLICKS_PER_DAY:
+        raise LimitReached(
+            f"{CLICKS_PER_DAY} choices were made here within a day, and all of them are kept. "
+            "Please come back tomorrow."
+        )

@@ -18,7 +18,7 @@ from api.pages.picker import PickerFault, picked_from, slot_of
 from api.pages.ports import PageParts
 from api.pages.refusals import page_route
 from api.pages.rendering import Pages, see_other
-from domain.errors import BadInput, NotAllowed, ParleyError
+from domain.errors import BadInput, LimitReached, NotAllowed, ParleyError
 from domain.meetings.choices import Seen, check_proposal, input_of, proposal_of, seen_by
 from domain.meetings.messages import MeetingInput
 from domain.meetings.pages import PartyPage, Saying
@@ -80,6 +80,8 @@ class ParticipantPages:
             return self._page(request, token, view, status=status, fault=refusal)
         try:
             return await self._take(token, view, Deed(deed), nonce, fields)
+        except LimitReached as refusal:
+            return self._too_much(refusal)
         except BadInput as fault:
             return self._ask_again(request, token, view, Deed(deed), fields, fault)
 
@@ -165,6 +167,15 @@ class ParticipantPages:
 
     def _unknown(self) -> Response:
         return self._pages.message(404, *_UNKNOWN)
+
+    def _too_much(self, refusal: LimitReached) -> Response:
+        return self._pages.render(
+            "message.html",
+            429,
+            headers={"Retry-After": "3600"},
+            title="That is enough for today",
+            text=str(refusal),
+        )
 
     def _now(self) -> datetime:
         return self._parts.ports.clock()

@@ -7,6 +7,9 @@ from domain.meetings.card import MeetingCard
 from domain.meetings.messages import Effect, MeetingInput
 from domain.values import Frozen, Instant
 
+CLICKS_PER_DAY = 100
+"""What a party may choose on its page within 24 hours: each choice is kept and may send mail."""
+
 
 class Click(Frozen):
     """Something a party did on its page. `effect`, `code` and `detail` are None until the saga

@@ -15,7 +15,7 @@ from domain.meetings.messages import Answer, ProposedTime, Via, stream_of
 from domain.meetings.model import Partstat
 from domain.values import Slot
 from tests.api.house import NOW, SECRET, House, order, slot
-from tests.api.pages.visitor import Visitor, actions_of, form_to, forms_of
+from tests.api.pages.visitor import Form, Visitor, actions_of, form_to, forms_of
 
 START = NOW + timedelta(days=9)  # 1 March 2027, 10:00 UTC; the house offers it first
 
@@ -180,6 +180,31 @@ async def test_a_click_that_can_no_longer_be_read_is_told_as_refused(house: Hous
     assert "This could not be carried out" in (await visitor.follow(answer)).text
     [row] = await rows(house)
     assert (row.effect, row.code) == ("refused", "not-understood")
+
+
+async def test_a_party_that_clicks_all_day_is_asked_to_stop_and_loses_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.db.page_queries.CLICKS_PER_DAY", 2)
+    meeting_id = await house.invited()
+    visitor, other = Visitor(house.app), Visitor(house.app)
+
+    async def form(of: Visitor, party: int = 1) -> Form:
+        return form_to(await of.get(path_of(meeting_id, party)), "/tentative")
+
+    forms = [await form(visitor) for _ in range(3)]
+    answers = [await visitor.send(one) for one in forms]
+    repeated = await visitor.send(forms[0])
+    others = await other.send(await form(other, party=2))
+
+    assert [answer.status_code for answer in answers] == [303, 303, 429]
+    assert "all of them are kept" in answers[2].text
+    assert answers[2].headers["Retry-After"] == "3600"
+    assert (repeated.status_code, others.status_code) == (303, 303)
+    assert len(await rows(house)) == 3
+    house.clock.now += timedelta(days=1)
+    assert (await visitor.send(forms[2])).status_code == 303
+    assert len(await rows(house)) == 4
 
 
 async def test_a_double_click_is_one_input(house: House) -> None:
