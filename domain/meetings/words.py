@@ -200,6 +200,8 @@ _REMARK = {
 
 def _unreachable(fact: events.PartyUnreachable, reader: Reader) -> str:
     letter = fact.letter.rpartition(".")[2].replace("-", " ")
+    if not fact.certain:
+        return f"It is not known whether a mail reached {reader.who(fact.party)} ({letter})."
     return f"A mail to {reader.who(fact.party)} could not be delivered ({letter})."
 
 

@@ -157,6 +157,10 @@ TOLD: list[tuple[events.MeetingEvent, str]] = [
         events.PartyUnreachable(party=1, letter="meeting.answer-reminder"),
         "A mail to Ana could not be delivered (answer reminder).",
     ),
+    (
+        events.PartyUnreachable(party=1, letter="meeting.invitation", certain=False),
+        "It is not known whether a mail reached Ana (invitation).",
+    ),
     (ended(Status.CANCELLED, by=2), "Ben called the meeting off."),
     (ended(Status.CANCELLED), "Clinic called the meeting off."),
     (ended(Status.DECLINED), "The meeting ended: no time suited everybody."),
