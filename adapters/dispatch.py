@@ -1,9 +1,10 @@
 """Sending what the outbox holds: claimed in batches, marked before the final dot, finished.
 
 A dispatcher may die at any line. Before the mark is committed, its messages go back to the queue
-when their lease ends: the server cannot have them. After it they become `uncertain`, and nobody
-sends them again silently. No message is sent by two dispatchers: the mark asks for the newest
-claim's token, and no dot is written without it.
+when their lease ends: the server cannot have them. After it they become `uncertain`: nobody
+sends them again silently, and the saga is told. One that is only stopped gives back whatever it
+wrote no dot for. No message is sent by two dispatchers: the mark asks for the newest claim's
+token, and no dot is written without it.
 """
 
 import asyncio
@@ -16,16 +17,16 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from adapters.db import inputs, outbox
+from adapters.db import outbox
 from adapters.db.batching import Batched
 from adapters.db.database import Database
+from adapters.db.fates import Fate, tell_sagas
 from adapters.db.outbox import Held, Result
+from adapters.loops import cancelled, until_asked
+from adapters.outage import Outage
 from adapters.smtp import MarkSending
-from domain.errors import NotFound
-from domain.meetings.messages import Undelivered
-from domain.outbox.model import Claim, MessageState, Report
+from domain.outbox.model import Claim, Phase, Report
 from domain.outbox.rules import CLAIM_LEASE, SENDING_LEASE, rule_on
-from domain.sagas import workflow_of
 from domain.values import LATEST
 
 Poke = Callable[[str], Awaitable[None]]
@@ -85,23 +86,37 @@ class OutboxDispatcher:
         self._stopping = asyncio.Event()
         self._patience = 0.0
         self._unsent: dict[Held, datetime] = {}
+        self._dotless: set[Held] = set()  # broken off before the final dot, to be given back
+        self._unwritten: dict[Held, Result] = {}
         self._queue: asyncio.Queue[Claim | None] = asyncio.Queue(senders * _PER_SENDER)
         self._marks = Batched(self._write_marks)
         self._results = Batched(self._write_results)
+        self._marking = Outage(_log, "outbox: marking messages")
+        self._settling = Outage(_log, "outbox: writing results")
 
     async def run(self) -> None:
-        """Dispatch until `stop` is called. Cancelling it is like dying: safe, but abrupt."""
+        """Dispatch until `stop` is called. Cancelling it cuts conversations off.
+
+        Raises `LoopEnded` when a part of it ends by itself.
+        """
         feeding = [
-            asyncio.create_task(step) for step in (self._keep_feeding(), self._keep_reaping())
+            asyncio.create_task(self._keep_feeding(), name="outbox feeder"),
+            asyncio.create_task(self._keep_reaping(), name="outbox reaper"),
         ]
-        sending = [asyncio.create_task(self._send_from_queue()) for _ in range(self._senders)]
+        sending = [
+            asyncio.create_task(self._send_from_queue(), name=f"outbox sender {number}")
+            for number in range(self._senders)
+        ]
         try:
-            await self._stopping.wait()
-            await _cancelled(feeding)
-            await self._empty_queue()
+            await until_asked(self._stopping, [*feeding, *sending])
+            await cancelled(feeding)
+            self._empty_queue()
+            await self._give_back_unsent()
             await asyncio.wait(sending, timeout=self._patience)
         finally:
-            await _cancelled([*feeding, *sending])
+            await cancelled([*feeding, *sending])
+            await self._give_back_unsent()
+            await self._write_unwritten()
             await self._mailer.close()
 
     def stop(self, patience: float = 20.0) -> None:
@@ -110,14 +125,16 @@ class OutboxDispatcher:
         self._stopping.set()
 
     async def _keep_feeding(self) -> None:
+        outage = Outage(_log, "outbox: claiming messages")
         if self._takes_over:
-            await _in_the_end(self._take_over)
+            await outage.outlast(self._take_over)
         while True:
-            await _in_the_end(self._feed)
+            await outage.outlast(self._feed)
 
     async def _keep_reaping(self) -> None:
+        outage = Outage(_log, "outbox: settling what was left")
         while True:
-            await _in_the_end(self._reap)
+            await outage.outlast(self._reap)
 
     async def _take_over(self) -> None:
         while await self._release_lapsed(LATEST):
@@ -149,7 +166,14 @@ class OutboxDispatcher:
 
     async def _release_lapsed(self, before: datetime) -> int:
         now = self._now()
-        return await self._database.write(lambda c: outbox.release_lapsed(c, before, now))
+
+        def work(c: sa.Connection) -> tuple[int, list[str]]:
+            fates = outbox.release_lapsed(c, before, now)
+            return len(fates), tell_sagas(c, fates)
+
+        released, told = await self._database.write(work)
+        await self._try_poke(told)
+        return released
 
     async def _send_from_queue(self) -> None:
         while (claim := await self._queue.get()) is not None:
@@ -163,18 +187,34 @@ class OutboxDispatcher:
                 _log.exception("outbox: message %d was left to its lease", claim.id)
 
     async def _deliver(self, claim: Claim) -> None:
-        async def mark() -> bool:
-            return await self._may_finish(claim)
+        held = _held(claim)
+        report = await self._attempt(claim)
+        # What the server said is known only here; it must not be dropped.
+        self._unwritten[held] = result = self._judged(claim, report)
+        await self._settling.outlast(lambda: self._results.ask(result), pause=0.5)
+        del self._unwritten[held]
 
-        report = await self._mailer.send(claim.mail_from, claim.recipient, claim.raw, mark)
-        result = self._judged(claim, report)
-        while True:
-            try:
-                await self._results.ask(result)
-                return
-            except Exception:  # what the server said is known only here; do not drop it
-                _log.exception("outbox: the result of message %d is not written yet", claim.id)
-                await asyncio.sleep(0.5)
+    async def _attempt(self, claim: Claim) -> Report:
+        """What became of it, whatever the mailer raises. Cancelled before the final dot, it
+        notes that the message may go back to the queue."""
+        may_be_out = False
+
+        async def mark() -> bool:
+            nonlocal may_be_out
+            # From here to the dot the mailer never waits, so that nothing can come between.
+            may_be_out = await self._may_finish(claim)
+            return may_be_out
+
+        try:
+            return await self._mailer.send(claim.mail_from, claim.recipient, claim.raw, mark)
+        except asyncio.CancelledError:
+            if not may_be_out:
+                self._dotless.add(_held(claim))
+            raise
+        except Exception as fault:
+            _log.exception("outbox: sending message %d broke off", claim.id)
+            phase = Phase.DOT if may_be_out else Phase.BODY
+            return Report(phase=phase, reply=f"broke off: {type(fault).__name__}")
 
     def _judged(self, claim: Claim, report: Report) -> Result:
         now = self._now()
@@ -191,10 +231,12 @@ class OutboxDispatcher:
     async def _may_finish(self, claim: Claim) -> bool:
         """Commits the mark. Without a committed mark there is no dot, so a failure is a no."""
         try:
-            return await self._marks.ask(_held(claim))
-        except Exception:
-            _log.exception("outbox: message %d could not be marked", claim.id)
+            may_finish = await self._marks.ask(_held(claim))
+        except Exception as fault:
+            self._marking.note(fault)
             return False
+        self._marking.over()
+        return may_finish
 
     async def _write_marks(self, held: Sequence[Held]) -> list[bool]:
         now = self._now()
@@ -205,71 +247,54 @@ class OutboxDispatcher:
     async def _write_results(self, results: Sequence[Result]) -> list[None]:
         def work(c: sa.Connection) -> list[str]:
             stands = outbox.finish(c, results)
-            return [
-                one.claim.subject
-                for one in sorted(results, key=lambda one: one.claim.subject)
-                if _held(one.claim) in stands and _tell_saga(c, one)
-            ]
+            return tell_sagas(c, [_fate(one) for one in results if _held(one.claim) in stands])
 
-        for stream in await self._database.write(work):
-            await self._try_poke(stream)
+        await self._try_poke(await self._database.write(work))
         return [None] * len(results)
 
-    async def _try_poke(self, stream: str) -> None:
-        try:
-            await self._poke(stream)
-        except Exception as fault:  # the input is committed; the relay pokes again
-            _log.warning("outbox: %s was not poked: %s", stream, type(fault).__name__)
+    async def _try_poke(self, streams: Sequence[str]) -> None:
+        for stream in streams:
+            try:
+                await self._poke(stream)
+            except Exception as fault:  # the input is committed; the relay pokes again
+                _log.warning("outbox: %s was not poked: %s", stream, type(fault).__name__)
 
-    async def _empty_queue(self) -> None:
-        """Give back what nobody began to send, and let every sender end."""
+    def _empty_queue(self) -> None:
+        """Let every sender end after what it has in hand; the rest stays in `_unsent`."""
         while not self._queue.empty():
             self._queue.get_nowait()
         for _ in range(self._senders):
             self._queue.put_nowait(None)
-        unsent, self._unsent = list(self._unsent), {}
-        await self._give_back(unsent)
+
+    async def _give_back_unsent(self) -> None:
+        unsent = [*self._unsent, *self._dotless]
+        try:
+            await self._give_back(unsent)
+        except Exception as fault:  # their leases decide
+            _log.error("outbox: %d messages stay claimed: %s", len(unsent), type(fault).__name__)
+        else:
+            self._unsent.clear()
+            self._dotless.clear()
+
+    async def _write_unwritten(self) -> None:
+        """A result written twice counts once, so one under way may be among them."""
+        results, self._unwritten = list(self._unwritten.values()), {}
+        try:
+            if results:
+                await self._write_results(results)
+        except Exception as fault:  # they become uncertain: nobody else knows what they came to
+            _log.error("outbox: %d results are lost: %s", len(results), type(fault).__name__)
 
     async def _give_back(self, held: Sequence[Held]) -> None:
-        await self._database.write(lambda c: outbox.give_back(c, held))
+        if held:
+            await self._database.write(lambda c: outbox.give_back(c, held))
 
 
 def _held(claim: Claim) -> Held:
     return Held(claim.id, claim.token)
 
 
-def _tell_saga(c: sa.Connection, result: Result) -> bool:
-    """Make a failed mail to a party an input of its saga; the key makes it one, for ever."""
+def _fate(result: Result) -> Fate:
     claim = result.claim
-    if result.ruling.state is not MessageState.FAILED or claim.party is None:
-        return False
-    if not _has_saga(claim.subject):
-        return False
-    body = Undelivered(party=claim.party, letter=claim.kind).model_dump(mode="json")
-    key = f"outbox/{claim.id}/failed"
-    inputs.accept(c, stream=claim.subject, key=key, body=body, received_at=result.at)
-    return True
-
-
-def _has_saga(stream: str) -> bool:
-    try:
-        workflow_of(stream)
-    except NotFound:
-        return False
-    return True
-
-
-async def _in_the_end(step: Callable[[], Awaitable[None]]) -> None:
-    """Runs `step` until it succeeds: a database that is down for a while is no reason to end."""
-    while True:
-        try:
-            return await step()
-        except Exception:
-            _log.exception("outbox: trying again in a second")
-            await asyncio.sleep(1.0)
-
-
-async def _cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    state = result.ruling.state
+    return Fate(claim.id, claim.kind, claim.subject, claim.party, state, result.at)

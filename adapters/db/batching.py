@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from domain.errors import Unavailable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -12,7 +14,8 @@ class Batched(Generic[Item, Answer]):
     """Runs `write` on everything asked for while the previous run lasted.
 
     `write` gives one answer per item, in order; when it raises, everybody who asked gets that
-    exception. A cancelled caller does not learn whether its item was written.
+    exception. A cancelled caller does not learn whether its item was written; nor does anybody
+    when the write itself is cancelled: that is `Unavailable`.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]]) -> None:
@@ -32,22 +35,23 @@ class Batched(Generic[Item, Answer]):
             batch, self._waiting = self._waiting, []
             try:
                 answers = await self._write([item for item, _ in batch])
-            except BaseException as error:
-                _refuse([answer for _, answer in batch], error)
-                if not isinstance(error, Exception):
-                    _refuse([answer for _, answer in self._waiting], error)
-                    raise
+            except Exception as error:
+                _refuse(batch, error)
+            except BaseException:
+                # To pass a cancellation on would end tasks that nobody asked to end.
+                broken_off = Unavailable(
+                    "The write was broken off; whether it was done is unknown."
+                )
+                _refuse([*batch, *self._waiting], broken_off)
+                self._waiting = []
+                raise
             else:
                 for (_, waiter), answer in zip(batch, answers, strict=True):
                     if not waiter.done():
                         waiter.set_result(answer)
 
 
-def _refuse(waiters: "Sequence[asyncio.Future[Answer]]", error: BaseException) -> None:
-    for waiter in waiters:
-        if waiter.done():
-            continue
-        if isinstance(error, Exception):
+def _refuse(asked: "Sequence[tuple[Any, asyncio.Future[Any]]]", error: Exception) -> None:
+    for _, waiter in asked:
+        if not waiter.done():
             waiter.set_exception(error)
-        else:
-            waiter.cancel()

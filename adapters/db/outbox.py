@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
 from adapters.db.bell import ring_after_commit
+from adapters.db.fates import Fate
 from adapters.db.schema import outbox, outbox_attempts
 from domain.errors import Refused
 from domain.outbox.model import Claim, Draft, MessageState, MessageStatus, Phase, Report
@@ -118,7 +119,7 @@ _MARK = (
 )
 _GIVE_BACK = (
     sa.update(outbox)
-    .where(*_IS_ONE_OF, _is(MessageState.CLAIMED))
+    .where(*_IS_ONE_OF, _is(*origins(MessageState.QUEUED)))
     .values(state=MessageState.QUEUED.value, attempts=outbox.c.attempts - 1, lease_until=sa.null())
 )
 
@@ -137,7 +138,7 @@ def mark_sending(
 
 
 def give_back(c: sa.Connection, held: Sequence[Held]) -> None:
-    """Put messages that nobody began to send back into the queue."""
+    """Put messages back into the queue whose holders know that no final dot was written."""
     if held:
         c.execute(_GIVE_BACK, _these(held))
         ring_after_commit(c, BELL)
@@ -231,7 +232,7 @@ def _note(result: Result) -> dict[str, Any]:
 
 
 _LAPSED = (
-    sa.select(outbox.c.id, outbox.c.token, outbox.c.kind, outbox.c.state)
+    sa.select(*(outbox.c[name] for name in ("id", "token", "state", "kind", "subject", "party")))
     .where(_IS_HELD, outbox.c.lease_until <= sa.bindparam("before"))
     .order_by(outbox.c.lease_until)
     .limit(500)
@@ -239,15 +240,17 @@ _LAPSED = (
 )
 
 
-def release_lapsed(c: sa.Connection, before: datetime, at: datetime) -> int:
+def release_lapsed(c: sa.Connection, before: datetime, at: datetime) -> list[Fate]:
     """Take messages from dispatchers whose lease ended by `before`: what was not yet marked
-    goes back to the queue, what was becomes `uncertain`. Gives how many; at most 500."""
-    lapsed = c.execute(_LAPSED, {"before": before}).all()
-    for id, token, kind, state in lapsed:
-        _release(c, Held(id, token), state_after_lease(MessageState(state), kind), at)
-    if lapsed:
+    goes back to the queue, what was becomes `uncertain`. Gives what became of them; at most 500."""
+    fates = []
+    for id, token, old, kind, subject, party in c.execute(_LAPSED, {"before": before}).all():
+        state = state_after_lease(MessageState(old), kind)
+        _release(c, Held(id, token), state, at)
+        fates.append(Fate(id, kind, subject, party, state, at))
+    if fates:
         ring_after_commit(c, BELL)
-    return len(lapsed)
+    return fates
 
 
 def _release(c: sa.Connection, held: Held, state: MessageState, at: datetime) -> None:

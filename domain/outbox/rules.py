@@ -6,9 +6,10 @@
                          ├──not accepted──▶ retry                └──no reply──▶ uncertain
                          └──refused──▶ failed                       (or lease over)
 
-A failure before the final dot proves that the server has nothing. After it nothing is proved
-until a reply is read (RFC 1047): that is `uncertain`, and nothing leaves it by itself but the
-late reply to the very same attempt.
+A failure before the final dot proves that the server has nothing, marked or not: a sender that
+knows it wrote no dot gives the message back to the queue. After the dot nothing is proved until
+a reply is read (RFC 1047): that is `uncertain`, and nothing leaves it by itself but the late
+reply to the very same attempt.
 """
 
 from collections.abc import Mapping
@@ -40,8 +41,10 @@ _NEXT: Mapping[MessageState, frozenset[MessageState]] = MappingProxyType(
         MessageState.CLAIMED: frozenset(
             {MessageState.QUEUED, MessageState.SENDING, MessageState.RETRY, MessageState.FAILED}
         ),
+        # QUEUED only by the holder of the claim, which knows that it wrote no dot.
         MessageState.SENDING: frozenset(
             {
+                MessageState.QUEUED,
                 MessageState.SENT,
                 MessageState.RETRY,
                 MessageState.FAILED,

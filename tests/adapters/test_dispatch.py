@@ -2,20 +2,27 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from adapters.db import inputs, outbox
 from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.dispatch import OutboxDispatcher
+from adapters.loops import LoopEnded
+from adapters.outage import Outage
 from adapters.smtp import Relay, SmtpMailer
-from domain.meetings.messages import Undelivered
-from domain.outbox.model import Draft, Phase, Report
+from domain.errors import Unavailable
+from domain.meetings.messages import MeetingInput, Undelivered
+from domain.outbox.model import Claim, Draft, MessageState, Phase, Report
+from domain.outbox.rules import Ruling
+from domain.values import LATEST
 from tests.adapters import outbox_rows
 from tests.adapters.doomed_dispatcher import LEASE
 from tests.adapters.outbox_rows import SUBJECT, attempts, draft, states, statuses
@@ -23,7 +30,11 @@ from tests.fakes.smtp import CLOSE, HANG, FakeMailer, Server
 from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
+NOW = datetime.now(UTC)
 REFUSED = Report(phase=Phase.RCPT, code=550, reply="no such user")
+NO_REPLY = Report(phase=Phase.DOT)
+LOST = Undelivered(party=1, letter="meeting.invitation")
+DOUBTFUL = LOST.model_copy(update={"certain": False})
 
 
 class Poked:
@@ -147,8 +158,63 @@ async def test_a_failed_letter_becomes_an_input_of_its_saga(database: Database) 
 
     assert await states(database) == ["failed"]
     assert poked.streams == [SUBJECT]
-    [taken] = await database.read(lambda c: inputs.take(c, SUBJECT, 10))
-    assert taken.body == Undelivered(party=1, letter="meeting.invitation")
+    assert await told(database) == [LOST]
+
+
+async def told(database: Database) -> list[MeetingInput]:
+    taken = await database.read(lambda c: inputs.take(c, SUBJECT, 10))
+    return [one.body for one in taken]
+
+
+async def test_an_uncertain_letter_becomes_an_input_of_its_saga(database: Database) -> None:
+    poked = Poked()
+    await enqueue(database, draft())
+
+    async with running(OutboxDispatcher(database, FakeMailer([NO_REPLY]), poked)):
+        await until(lambda: poked.streams)
+
+    assert await states(database) == ["uncertain"]
+    assert await told(database) == [DOUBTFUL]
+
+
+async def test_a_letter_left_in_doubt_by_the_dead_becomes_an_input_of_its_saga(
+    database: Database,
+) -> None:
+    await enqueue(database, draft())
+    await marked_by_another(database, LATEST)
+    await database.write(lambda c: outbox.release_lapsed(c, NOW, NOW))  # not yet
+    poked = Poked()
+
+    async with running(OutboxDispatcher(database, FakeMailer(), poked, takes_over=True)):
+        await until(lambda: poked.streams)
+
+    assert await states(database) == ["uncertain"]
+    assert poked.streams == [SUBJECT]
+    assert await told(database) == [DOUBTFUL]
+
+
+async def test_a_doubtful_letter_that_failed_after_all_is_told_as_both(database: Database) -> None:
+    await enqueue(database, draft())
+    until_later = datetime.now(UTC) + timedelta(hours=1)
+    claim = await marked_by_another(database, until_later)
+    async with running(OutboxDispatcher(database, FakeMailer(), Poked(), takes_over=True)):
+        await are(database, "uncertain")
+
+    late = outbox.Result(claim, REFUSED, Ruling(state=MessageState.FAILED), NOW)
+    dispatcher = OutboxDispatcher(database, FakeMailer(), Poked())
+    for _ in range(2):
+        await dispatcher._write_results([late])
+
+    assert await told(database) == [DOUBTFUL, LOST]
+
+
+async def marked_by_another(database: Database, until_then: datetime) -> Claim:
+    """The one message in the queue, in the hands of a dispatcher that wrote its final dot."""
+    now = datetime.now(UTC)
+    [claim] = await database.write(lambda c: outbox.claim(c, "another", 1, now, until_then))
+    held = [outbox.Held(claim.id, claim.token)]
+    await database.write(lambda c: outbox.mark_sending(c, held, now, until_then))
+    return claim
 
 
 async def test_a_failed_mail_that_is_no_partys_concerns_no_saga(database: Database) -> None:
@@ -204,6 +270,127 @@ async def test_a_stopped_dispatcher_gives_back_what_it_did_not_begin(database: D
     assert await states(database) == ["sent", "queued", "queued", "queued"]
     assert [one.attempts for one in await statuses(database)] == [1, 0, 0, 0]
     assert mailer.closed
+
+
+class StuckMarks:
+    """A database whose marks are committed, and whose word of it does not come back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.committed = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def write(self, work: Callable[[sa.Connection], Any]) -> Any:
+        before = await states(self._database)
+        answer = await self._database.write(work)
+        if before != await states(self._database) == ["sending"]:
+            self.committed.set()
+            await asyncio.Event().wait()
+        return answer
+
+
+async def test_a_message_broken_off_between_its_mark_and_the_dot_goes_back_to_the_queue(
+    database: Database,
+) -> None:
+    await enqueue(database, draft())
+    stuck, mailer = StuckMarks(database), FakeMailer()
+    dispatcher = OutboxDispatcher(stuck, mailer, Poked())
+    task = asyncio.create_task(dispatcher.run())
+    await stuck.committed.wait()
+    assert await states(database) == ["sending"]
+
+    dispatcher.stop(patience=0.0)
+    await task
+
+    assert mailer.sent == []
+    assert await states(database) == ["queued"]
+    assert [one.attempts for one in await statuses(database)] == [0]
+
+
+async def test_a_conversation_cut_off_after_the_dot_is_not_sent_again(database: Database) -> None:
+    await enqueue(database, draft())
+
+    async with Server({"dot": [HANG]}) as server:
+        mailer = SmtpMailer(Relay("127.0.0.1", server.port))
+        dispatcher = OutboxDispatcher(database, mailer, Poked())
+        task = asyncio.create_task(dispatcher.run())
+        await until(lambda: server.received)
+        dispatcher.stop(patience=0.0)
+        await task
+
+    assert await states(database) == ["sending"]
+
+
+async def test_a_cut_conversation_before_the_dot_is_nobodys_loss(database: Database) -> None:
+    await enqueue(database, draft())
+
+    async with Server({"data": [HANG]}) as server:
+        mailer = SmtpMailer(Relay("127.0.0.1", server.port))
+        dispatcher = OutboxDispatcher(database, mailer, Poked())
+        task = asyncio.create_task(dispatcher.run())
+        await until(lambda: not server.plan["data"])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert await states(database) == ["queued"]
+
+
+@pytest.mark.parametrize(("after_mark", "state"), [(False, "retry"), (True, "uncertain")])
+async def test_a_mailer_that_breaks_is_judged_by_whether_it_might_have_written_the_dot(
+    database: Database, after_mark: bool, state: str
+) -> None:
+    class Broken(FakeMailer):
+        async def send(self, mail_from, recipient, raw, mark_sending):  # type: ignore[no-untyped-def]  # as its base
+            if after_mark:
+                await mark_sending()
+            raise ZeroDivisionError
+
+    await enqueue(database, draft())
+
+    async with running(OutboxDispatcher(database, Broken(), Poked())):
+        await are(database, state)
+
+
+class Flaky:
+    """A database whose next calls fail with `faults`, one each."""
+
+    def __init__(self, database: Database, faults: Sequence[BaseException]) -> None:
+        self._database = database
+        self.faults = list(faults)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def write(self, work: Callable[[sa.Connection], Any]) -> Any:
+        if self.faults:
+            raise self.faults.pop(0)
+        return await self._database.write(work)
+
+
+async def test_an_outage_is_said_once_and_outlasted(
+    database: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enqueue(database, draft())
+    flaky = Flaky(database, [Unavailable("away") for _ in range(4)])
+    monkeypatch.setattr(Outage.outlast, "__defaults__", (0.001,))
+
+    async with running(OutboxDispatcher(flaky, FakeMailer(), Poked(), takes_over=False, poll=0.01)):
+        await are(database, "sent")
+        await until(lambda: "going on again" in caplog.text)
+
+    said = [record.getMessage() for record in caplog.records if "claiming" in record.getMessage()]
+    assert len(said) == 2  # that it began, and that it is over
+    assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_a_dispatcher_with_a_dead_loop_ends(database: Database) -> None:
+    """So that its process ends, and is started anew."""
+    flaky = Flaky(database, [asyncio.CancelledError(), asyncio.CancelledError()])
+
+    with pytest.raises(LoopEnded, match="outbox"):
+        await OutboxDispatcher(flaky, FakeMailer(), Poked()).run()
 
 
 async def test_two_dispatchers_send_no_message_twice(database: Database) -> None:

@@ -40,7 +40,7 @@ async def finish(
 
 
 async def release(database: Database, before: datetime) -> int:
-    return await database.write(lambda c: outbox.release_lapsed(c, before, before))
+    return len(await database.write(lambda c: outbox.release_lapsed(c, before, before)))
 
 
 async def test_one_business_key_is_one_message_for_ever(database: Database) -> None:

@@ -103,6 +103,11 @@ def test_only_a_mark_leads_to_the_final_dot() -> None:
     assert MessageState.CLAIMED not in origins(MessageState.SENT)
 
 
+def test_a_marked_message_is_queued_again_only_while_its_end_is_open() -> None:
+    """By the holder of its claim, which knows that it wrote no dot."""
+    assert origins(MessageState.QUEUED) == (MessageState.CLAIMED, MessageState.SENDING)
+
+
 def test_nothing_final_is_ever_queued_again() -> None:
     for state in FINAL_STATES:
         assert not may_become(state, MessageState.QUEUED)
