@@ -55,7 +55,8 @@ class Statement(Frozen):
     `method` is in upper case, None when the object has none. `organizers` are the addresses that
     ORGANIZER gives, none when a client left it out (Exchange, Outlook). `about_event` is False
     for tasks, journals and free-busy. `proposes` tells that it offers a new time in an explicit
-    shape, even one whose instant could not be told.
+    shape, even one whose instant could not be told. `recipients` are those of its mail but its
+    sender: one of them is the organizer, if nothing else names it.
     """
 
     method: str | None
@@ -63,6 +64,7 @@ class Statement(Frozen):
     organizers: tuple[str, ...] = ()
     participants: tuple[Participant, ...] = ()
     proposes: bool = False
+    recipients: tuple[str, ...] = ()
 
 
 class Delivery(Frozen):

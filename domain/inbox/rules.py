@@ -12,7 +12,8 @@ NEEDS-ACTION, which the same section demands."""
 
 
 def answering(statement: Statement) -> tuple[Participant, ...]:
-    """The participants that answer: not the organizer itself, not NEEDS-ACTION.
+    """The participants that answer: not the organizer itself, not NEEDS-ACTION. Where ORGANIZER
+    is missing, it is whom the mail went to and who chairs.
 
     Several lines are legal (delegation, RFC 5546 §4.2.5) and real (clients that copy the
     whole list). One participant who says two things says nothing.
@@ -23,6 +24,7 @@ def answering(statement: Statement) -> tuple[Participant, ...]:
         if line.partstat in ANSWERS and line.address not in statement.organizers
     ]
     if not statement.organizers:
+        lines = [line for line in lines if line.address not in statement.recipients]
         lines = [line for line in lines if not line.chairs] or lines
     torn = contradicting(lines)
     said: dict[str, Participant] = {}

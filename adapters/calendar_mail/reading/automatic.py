@@ -9,7 +9,14 @@ import re
 from adapters.calendar_mail.reading.addresses import mailboxes
 from adapters.calendar_mail.reading.headers import Headers
 from adapters.calendar_mail.reading.parts import Part
-from adapters.calendar_mail.reading.phrases import AWAY_SUBJECT, BOUNCE_BODY, BOUNCE_SUBJECT
+from adapters.calendar_mail.reading.phrases import (
+    AUTOMATIC_SUBJECT,
+    AWAY_SUBJECT,
+    AWAY_TEXT,
+    BOUNCE_BODY,
+    BOUNCE_SUBJECT,
+    REPLY_SUBJECT,
+)
 from adapters.calendar_mail.reading.problems import Problems, on_one_line
 from domain.inbox.model import Delivery
 
@@ -43,8 +50,8 @@ def is_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
     """Whether the mail reports that another could not be delivered, or not yet.
 
     RFC 3464 reports are told by their parts. Others are told by who sent them (a daemon, or
-    nobody) and one sign more; from anybody else all signs are needed, because people forward
-    bounces.
+    nobody) and one sign more; from anybody else by a subject that begins as that of a bounce, and
+    its words: people forward bounces, and ask about them.
     """
     delivery = delivery_of(parts)
     if delivery is not None:
@@ -59,7 +66,19 @@ def is_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
     )
     if _is_from_daemon(headers) or _has_null_path(headers):
         return any(signs)
-    return all(signs) and re.match(r"(?i)(re|aw|fwd?|wg|tr|rv)\s*:", subject) is None
+    if REPLY_SUBJECT.match(subject):
+        return False
+    begins = BOUNCE_SUBJECT.match(subject) is not None and "?" not in subject
+    return all(signs) or (begins and BOUNCE_BODY.search(text) is not None)
+
+
+def resembles_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
+    """Whether the subject or the words are those of a bounce: enough at an address that nothing
+    else should come to, where notices of absence and receipts come all the same."""
+    subject = headers.text("subject") or ""
+    if _announces_absence(subject, text) or (_is_report(parts) and not _reports_delivery(parts)):
+        return False
+    return BOUNCE_SUBJECT.search(subject) is not None or BOUNCE_BODY.search(text) is not None
 
 
 def delivery_of(parts: list[Part]) -> Delivery | None:
@@ -76,7 +95,7 @@ def delivery_of(parts: list[Part]) -> Delivery | None:
     return None
 
 
-def is_automatic(headers: Headers, parts: list[Part]) -> bool:
+def is_automatic(headers: Headers, parts: list[Part], text: str) -> bool:
     """Whether a program wrote or relayed the mail (mail-safety section 5)."""
     submitted = (headers.get("auto-submitted") or "no").split(";")[0].strip().lower()
     precedence = (headers.get("precedence") or headers.get("preference") or "").strip().lower()
@@ -89,8 +108,17 @@ def is_automatic(headers: Headers, parts: list[Part]) -> bool:
         or _has_null_path(headers)
         or _is_from_daemon(headers)
         or _is_from_no_reply(headers)
-        or AWAY_SUBJECT.match(headers.text("subject") or "") is not None
+        or _announces_absence(headers.text("subject") or "", text)
     )
+
+
+def _announces_absence(subject: str, text: str) -> bool:
+    """Without any header that tells: a program's label, or the subject of a notice above its
+    words. People write about vacations and absences too."""
+    if AUTOMATIC_SUBJECT.match(subject):
+        return True
+    is_notice = AWAY_SUBJECT.match(subject) is not None
+    return is_notice and AWAY_TEXT.search(text[:2000]) is not None
 
 
 def _fields(group: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from adapters.calendar_mail.reading import limits
 from adapters.calendar_mail.reading.components import calendars_in
 from adapters.calendar_mail.reading.copies import agreed
 from adapters.calendar_mail.reading.lines import content_lines
-from adapters.calendar_mail.reading.objects import Said, said_by
+from adapters.calendar_mail.reading.objects import Correspondents, Said, said_by
 from adapters.calendar_mail.reading.parts import Part
 from adapters.calendar_mail.reading.problems import Problems
 
@@ -37,8 +37,8 @@ def is_calendar(part: Part) -> bool:
 class Calendars:
     """Reads calendar objects within one budget for the whole mail."""
 
-    def __init__(self, sender: str | None, problems: Problems) -> None:
-        self._sender = sender
+    def __init__(self, correspondents: Correspondents, problems: Problems) -> None:
+        self._correspondents = correspondents
         self._problems = problems
         self._room = limits.CALENDAR_BYTES
         self._statements: list[Said] = []
@@ -81,7 +81,7 @@ class Calendars:
         if len(calendars) > 1:
             self._problems.say(f"{len(calendars)} calendars in one part")
         for calendar in calendars[: limits.CALENDAR_OBJECTS]:
-            self._statements += said_by(calendar, label, self._sender, self._problems)
+            self._statements += said_by(calendar, label, self._correspondents, self._problems)
 
 
 def _may_be_calendar(part: Part) -> bool:

@@ -21,17 +21,11 @@ def agreed(statements: Sequence[Said], problems: Problems) -> Said | None:
     if spoken and len(spoken) < len(statements):
         problems.say("a calendar part that means nothing to an organizer was left out")
     candidates = spoken or [statements[0]]
-    distinct = list(dict.fromkeys(_essence(said) for said in candidates))
+    distinct = list(dict.fromkeys(said.essence for said in candidates))
     if len(distinct) > 1:
         problems.say("the calendar parts of this mail disagree; none was taken")
         return None
     return _merged(candidates)
-
-
-def _essence(said: Said) -> Said:
-    """What copies of one statement have in common; stamps and words may differ a little."""
-    lines = tuple(sorted((a.model_copy(update={"comment": None}) for a in said.answers), key=str))
-    return replace(said, answers=lines, dtstamp=None, seen_start=None, comments=())
 
 
 def _merged(copies: Sequence[Said]) -> Said:

@@ -1,21 +1,31 @@
 """What one calendar object says to an organizer."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from adapters.calendar_mail.reading.addresses import all_addresses_of
 from adapters.calendar_mail.reading.components import Component
+from adapters.calendar_mail.reading.instances import voices_of
 from adapters.calendar_mail.reading.participants import comments_of, participants_of
 from adapters.calendar_mail.reading.problems import Problems, on_one_line
 from adapters.calendar_mail.reading.proposals import proposal_of, times_of
 from adapters.calendar_mail.reading.times import WrittenTime, written_time
+from adapters.calendar_mail.reading.tokens import unescaped
 from adapters.calendar_mail.reading.zones import Zones, read_as_utc
 from domain.inbox.model import AnswerLine, ProposedSlot, Statement, Verdict
 from domain.inbox.rules import answers_of, verdict_of
 
 _INT32 = 2**31 - 1
 _OTHER_KINDS = ("VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
+
+
+@dataclass(frozen=True)
+class Correspondents:
+    """Who wrote the mail, and to whom else it went; nobody for a file that is no mail."""
+
+    sender: str | None = None
+    recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,10 @@ class Said:
     answers: tuple[AnswerLine, ...] = ()
     proposal: ProposedSlot | None = None
     seen_start: datetime | None = None
+    seen_end: datetime | None = None
+    attendees: tuple[str, ...] = field(default=(), compare=False)
     comments: tuple[str, ...] = field(default=(), compare=False)
+    description: str = field(default="", compare=False)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -39,18 +52,29 @@ class Said:
         lines = (line.comment for line in self.answers if line.comment)
         return tuple(dict.fromkeys((*lines, *self.comments)))
 
+    @property
+    def essence(self) -> "Said":
+        """What copies of one statement have in common; stamps and words may differ a little."""
+        bare = (line.model_copy(update={"comment": None}) for line in self.answers)
+        lines = tuple(sorted(bare, key=str))
+        return replace(self, answers=lines, dtstamp=None, seen_start=None, seen_end=None)
+
 
 def said_by(
-    calendar: Component, mime_method: str | None, sender: str | None, problems: Problems
+    calendar: Component, mime_method: str | None, who: Correspondents, problems: Problems
 ) -> list[Said]:
-    """What `calendar` says, one entry per event it is about; empty when it holds nothing."""
+    """What `calendar` says, one entry per event it is about, and more where components of one
+    event say different things; empty when it holds nothing."""
     method = _method(calendar, mime_method, problems)
     events = _events(calendar, problems)
     if not events:
         return _without_event(calendar, method, problems)
     zones = Zones(calendar, problems)
-    main = [_chosen(same, sender, problems) for same in _by_uid(events)]
-    return [_said(event, method, sender, zones, problems) for event in main]
+    found: list[Said] = []
+    for voices in voices_of(events, who.sender, problems):
+        said = [_said(event, method, who, zones, problems) for event in voices]
+        found += _without_rivals(said, problems)
+    return found
 
 
 def _method(calendar: Component, mime_method: str | None, problems: Problems) -> str | None:
@@ -94,44 +118,33 @@ def _without_event(calendar: Component, method: str | None, problems: Problems) 
         problems.say("the calendar holds no event")
         return [Said(Verdict.IGNORED, method)] if method else []
     problems.say(f"the calendar is about a {kinds[0]}, not an event")
-    uid = calendar.inner(kinds[0])[0].value("UID")
-    return [Said(Verdict.IGNORED, method, uid=_uid_text(uid))]
+    other, zones = calendar.inner(kinds[0])[0], Zones(calendar, problems)
+    said = Said(
+        Verdict.IGNORED,
+        method,
+        uid=_uid_text(other.value("UID")),
+        recurrence_id=_recurrence_id(other, zones, problems),
+        sequence=_sequence(other, problems),
+        dtstamp=_dtstamp(other, zones, problems),
+    )
+    return [said]
 
 
-def _by_uid(events: list[Component]) -> list[list[Component]]:
-    groups: dict[str, list[Component]] = {}
-    for event in events:
-        groups.setdefault(event.value("UID") or "", []).append(event)
-    return list(groups.values())
-
-
-def _chosen(events: list[Component], sender: str | None, problems: Problems) -> Component:
-    """The component that speaks for one UID: the series as a whole if it answers, else the
-    first instance that does. Google answers a series with the main event and its exceptions."""
-    ordered = sorted(events, key=lambda event: event.get("RECURRENCE-ID") is not None)
-    if len(ordered) == 1:
-        return ordered[0]
-    quiet = Problems()
-    stands = [participants_of(event, sender, quiet) for event in ordered]
-    speaking = [
-        (event, people)
-        for event, people in zip(ordered, stands, strict=True)
-        if answers_of(Statement(method="REPLY", participants=people))
-    ]
-    chosen, said = speaking[0] if speaking else (ordered[0], stands[0])
-    if any(_partstats(people) != _partstats(said) for _, people in speaking):
-        problems.say("instances of the series are answered differently; only the first was taken")
-    else:
-        problems.say(f"{len(events)} components of one series; the first was taken")
-    return chosen
-
-
-def _partstats(people: tuple[object, ...]) -> set[tuple[str, str]]:
-    return {(p.address, p.partstat) for p in people}  # type: ignore[attr-defined]
+def _without_rivals(said: list[Said], problems: Problems) -> list[Said]:
+    """What components of one event say: the one thing that all of them do, or a proposal without
+    its time where they propose several. Other quarrels are left to be told."""
+    spoken = [one for one in said if one.verdict is not Verdict.NOTE] or said[:1]
+    first = replace(spoken[0], proposal=None)
+    if all(replace(one, proposal=None).essence == first.essence for one in spoken):
+        if len({one.proposal for one in spoken}) > 1:
+            problems.say("several times are proposed at once; which one is meant?")
+            return [first]
+        return spoken[:1]
+    return spoken
 
 
 def _said(
-    event: Component, method: str | None, sender: str | None, zones: Zones, problems: Problems
+    event: Component, method: str | None, who: Correspondents, zones: Zones, problems: Problems
 ) -> Said:
     _name_client_trouble(event, problems)
     times = times_of(event, zones, problems)
@@ -139,10 +152,11 @@ def _said(
     statement = Statement(
         method=method,
         organizers=_organizers(event),
-        participants=participants_of(event, sender, problems),
+        participants=participants_of(event, who.sender, problems),
         proposes=offer.offered,
+        recipients=who.recipients,
     )
-    seen = times.original_start if method == "COUNTER" else times.original_start or times.start
+    is_original = method == "COUNTER" or times.original_start is not None
     return Said(
         verdict=verdict_of(statement),
         method=method,
@@ -152,9 +166,18 @@ def _said(
         dtstamp=_dtstamp(event, zones, problems),
         answers=answers_of(statement),
         proposal=offer.slot,
-        seen_start=seen,
+        seen_start=times.original_start if is_original else times.start,
+        seen_end=times.original_end if is_original else times.end,
+        attendees=_attendees(statement),
         comments=tuple(comments_of(event)),
+        description=unescaped(event.value("DESCRIPTION") or ""),
     )
+
+
+def _attendees(statement: Statement) -> tuple[str, ...]:
+    organizers = statement.organizers or statement.recipients
+    people = (person.address for person in statement.participants)
+    return tuple(dict.fromkeys(address for address in people if address not in organizers))
 
 
 def _organizers(event: Component) -> tuple[str, ...]:

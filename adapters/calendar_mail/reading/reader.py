@@ -5,15 +5,22 @@ if mailed to the organizer.
 """
 
 import re
+from dataclasses import replace
 
 from adapters.calendar_mail.reading import limits
 from adapters.calendar_mail.reading.addresses import mailboxes
-from adapters.calendar_mail.reading.automatic import delivery_of, is_automatic, is_bounce
+from adapters.calendar_mail.reading.automatic import (
+    delivery_of,
+    is_automatic,
+    is_bounce,
+    resembles_bounce,
+)
 from adapters.calendar_mail.reading.calendars import Calendars, begins_calendar, is_calendar
 from adapters.calendar_mail.reading.headers import Headers, split_headers
-from adapters.calendar_mail.reading.objects import Said
+from adapters.calendar_mail.reading.objects import Correspondents, Said
 from adapters.calendar_mail.reading.parts import Part, leaves
 from adapters.calendar_mail.reading.problems import Problems
+from adapters.calendar_mail.reading.replies import is_persons_reply
 from adapters.calendar_mail.reading.words import text_written
 from adapters.calendar_mail.reading.wrappings import name_wrappings
 from domain.inbox.model import Reading, Verdict
@@ -22,6 +29,7 @@ _MAIL_HEADERS = (
     "from", "to", "subject", "date", "message-id", "received", "return-path", "mime-version",
     "content-type", "delivered-to", "sender", "reply-to",
 )  # fmt: skip
+_TO_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to")
 _LEADING = re.compile(rb"\A(?:\xef\xbb\xbf|\s)+")
 
 
@@ -87,7 +95,7 @@ def _unreadable(why: str, problems: Problems) -> Reading:
 
 
 def _calendar_alone(raw: bytes, problems: Problems) -> Reading:
-    calendars = Calendars(None, problems)
+    calendars = Calendars(Correspondents(), problems)
     said = calendars.read_alone(raw)
     if said is None and calendars.disagree:
         return Reading(verdict=Verdict.NOTE, problems=problems.said())
@@ -108,19 +116,35 @@ def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
     text = text_written(parts, (), problems)
     if is_bounce(headers, parts, text):
         return _plain(frame, Verdict.BOUNCE, text, problems)
-    said = Calendars(frame.sender, problems).read_parts(parts)
+    said = Calendars(_correspondents(headers, frame.sender), problems).read_parts(parts)
     if said is not None:
+        said = _unless_quoted(said, headers, parts, text, problems)
         return _reading(said, text_written(parts, said.words, Problems()), problems, frame)
     name_wrappings(parts, problems)
-    return _plain(frame, _verdict_of_words(headers, parts), text, problems)
+    frame = frame.model_copy(update={"resembles_bounce": resembles_bounce(headers, parts, text)})
+    return _plain(frame, _verdict_of_words(headers, parts, text), text, problems)
 
 
-def _verdict_of_words(headers: Headers, parts: list[Part]) -> Verdict:
+def _verdict_of_words(headers: Headers, parts: list[Part], text: str) -> Verdict:
     """A note or an automatic mail. With a calendar that could not be used it is never merely
     automatic: Google marks its answers so, and somebody should look at a damaged one."""
     if any(is_calendar(part) for part in parts):
         return Verdict.NOTE
-    return Verdict.AUTOMATIC if is_automatic(headers, parts) else Verdict.NOTE
+    return Verdict.AUTOMATIC if is_automatic(headers, parts, text) else Verdict.NOTE
+
+
+def _unless_quoted(
+    said: Said, headers: Headers, parts: list[Part], text: str, problems: Problems
+) -> Said:
+    """`said`; but an invitation that only came along with a person's answer in words is what
+    the answer is about, and the words count."""
+    is_quoted = said.verdict is Verdict.IGNORED and said.method == "REQUEST"
+    if not is_quoted or is_automatic(headers, parts, text):
+        return said
+    if not is_persons_reply(headers, text, said.description):
+        return said
+    problems.say("the invitation that came with the words was left out")
+    return replace(said, verdict=Verdict.NOTE)
 
 
 def _plain(frame: Reading, verdict: Verdict, text: str, problems: Problems) -> Reading:
@@ -139,10 +163,18 @@ def _reading(said: Said, text: str, problems: Problems, frame: Reading) -> Readi
             "answers": said.answers,
             "proposal": said.proposal,
             "seen_start": said.seen_start,
+            "seen_end": said.seen_end,
+            "attendees": said.attendees,
             "text": text,
             "problems": problems.said(),
         }
     )
+
+
+def _correspondents(headers: Headers, sender: str | None) -> Correspondents:
+    values = (value for name in _TO_HEADERS for value in headers.all(name))
+    boxes = dict.fromkeys(box for value in values for box in mailboxes(value))
+    return Correspondents(sender, tuple(box for box in boxes if box != sender))
 
 
 def _sender(headers: Headers, problems: Problems) -> str | None:

@@ -48,6 +48,16 @@ def test_a_method_and_its_participants_make_the_verdict(
     assert verdict_of(statement) is verdict
 
 
+def test_whom_the_mail_went_to_is_the_organizer_where_nothing_else_says_so() -> None:
+    people = (person(ALICE), person(PARLEY))
+
+    assert [line.attendee for line in answers_of(said("REPLY", *people))] == [ALICE, PARLEY]
+    addressed = said("REPLY", *people, recipients=(PARLEY,))
+    assert [line.attendee for line in answers_of(addressed)] == [ALICE]
+    named = said("REPLY", *people, recipients=(ALICE,), organizers=(PARLEY,))
+    assert [line.attendee for line in answers_of(named)] == [ALICE]
+
+
 def test_a_delegation_waits_for_the_delegate() -> None:
     delegator = person(ALICE, "DELEGATED", delegated_to=[EVE])
     delegate = person(EVE, delegated_from=[ALICE])

@@ -33,7 +33,6 @@ def report(status: str) -> str:
         "X-Autoreply: yes",
         "X-Autorespond: vacation",
         "Return-Path: <>",
-        "Subject: Out of Office: A meeting",
         "Subject: Automatische Antwort: A meeting",
         "Subject: =?utf-8?q?R=C3=A9ponse_automatique_=3A_A_meeting?=",
         "Subject: Re: [Auto-Reply] A meeting",
@@ -42,6 +41,74 @@ def report(status: str) -> str:
 )
 def test_a_program_is_known_by_its_headers(header: str) -> None:
     assert verdict(header) is Verdict.AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Out of Office: A meeting", "I am out of the office until Monday."),
+        ("Abwesenheitsnotiz: A meeting", "Ich bin nicht da."),
+        ("Ausente hasta el lunes", "Estoy fuera de la oficina."),
+        ("[OOO] A meeting", "On annual leave."),
+        ("Vacation", "I will be back in May."),
+        ("Autoreply from Carl", "I am away."),
+    ],
+)
+def test_a_notice_of_absence_is_known_by_its_subject_and_its_words(
+    subject: str, words: str
+) -> None:
+    assert verdict(f"Subject: {subject}", words) is Verdict.AUTOMATIC
+    assert verdict(f"Subject: {subject}", "Friday suits me better.") is Verdict.NOTE
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Vacation next week, can we meet Friday?",
+        "OOO Tuesday - Wednesday works",
+        "Absence of Carl",
+        "Away from desk, call me",
+        "Automatic sprinklers",
+    ],
+)
+def test_a_person_may_write_of_an_absence(subject: str) -> None:
+    assert verdict(f"Subject: {subject}", "I am away from Monday to Thursday.") is Verdict.NOTE
+
+
+@pytest.mark.parametrize(
+    ("subject", "words", "resembles"),
+    [
+        ("DELIVERY FAILURE: no such user", "Sorry", True),
+        ("About your mail", "Your mail was not delivered to ben: 550 no such user", True),
+        ("A meeting", "I live at 550 Main Street, Friday suits me.", False),
+        ("Out of Office: Undeliverable", "I am on vacation.", False),
+        ("Automatic reply: Returned mail", "", False),
+    ],
+)
+def test_the_words_of_a_bounce_are_told_where_they_are_no_proof(
+    subject: str, words: str, resembles: bool
+) -> None:
+    reading = read_mail(f"{HEAD}Subject: {subject}\n\n{words}".encode())
+
+    assert reading.verdict is not Verdict.BOUNCE
+    assert reading.resembles_bounce is resembles
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("DELIVERY FAILURE: User ben not listed in Domino Directory", Verdict.BOUNCE),
+        ("Message delivery failed?", Verdict.NOTE),
+        ("Fwd: Undelivered Mail", Verdict.NOTE),
+        ("A question about undeliverable mail", Verdict.NOTE),
+    ],
+)
+def test_a_bounce_from_anybody_needs_its_subject_and_its_words(
+    subject: str, expected: Verdict
+) -> None:
+    words = "Your message was not delivered to ben because: User not listed"
+
+    assert verdict(f"Subject: {subject}", words) is expected
 
 
 @pytest.mark.parametrize(
