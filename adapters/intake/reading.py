@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from adapters.db import inbox, outbox
 from adapters.db.database import Database
 from adapters.db.inbox import Claim
+from adapters.loops import until_asked
+from adapters.outage import Outage
 from domain.access import Purpose
 from domain.inbox.addressing import Circle
 from domain.inbox.model import Arrival, Reading, Verdict
@@ -97,14 +99,18 @@ class InboxReader:
         self._takes_over = database.dialect == "sqlite" if takes_over is None else takes_over
         self._parallel = parallel
         self._in_hand: dict[asyncio.Task[None], Claim] = {}
+        self._outage = Outage(_log, "inbox: reading mail", traces=False)
         self._stopping = asyncio.Event()
         self._patience = 0.0
 
     async def run(self) -> None:
-        """Read until `stop` is called. Cancelling it is like dying: safe, but abrupt."""
-        feeding = asyncio.create_task(self._keep_feeding())
+        """Read until `stop` is called. Cancelling it is like dying: safe, but abrupt.
+
+        Raises `LoopEnded` when its feeding ends by itself.
+        """
+        feeding = asyncio.create_task(self._keep_feeding(), name="inbox feeder")
         try:
-            await self._stopping.wait()
+            await until_asked(self._stopping, [feeding])
             # Feeding is not cut off: a claim whose answer nobody sees would stay counted.
             await asyncio.wait([feeding, *self._in_hand], timeout=self._patience)
         finally:
@@ -122,12 +128,15 @@ class InboxReader:
         self._database.bell.ring(inbox.BELL)
 
     async def _keep_feeding(self) -> None:
+        outage = Outage(_log, "inbox: looking for mail", traces=False)
         while not self._stopping.is_set():
             try:
                 await self._feed()
             except Exception as fault:  # the database is down; every mail waits in it
-                _log.error("inbox: looking again in a second after %s", type(fault).__name__)
+                outage.note(fault)
                 await asyncio.sleep(_PAUSE.total_seconds())
+            else:
+                outage.over()
 
     async def _feed(self) -> None:
         if self._takes_over:
@@ -156,10 +165,11 @@ class InboxReader:
             reading = await self._reading(arrival, claim.attempt)
             await self._record(arrival, reading)
         except Exception as fault:  # not the mail's: it stays unread, and is taken again
-            _log.error("inbox: mail %d waits after %s", arrival.id, type(fault).__name__)
+            self._outage.note(fault)
             await self._put_back([claim], self._now() + _PAUSE)
             await asyncio.sleep(_PAUSE.total_seconds())
         else:
+            self._outage.over()
             await self._try_poke(arrival.stream)
 
     async def _reading(self, arrival: Arrival, attempts: int) -> Reading:

@@ -10,6 +10,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
+from adapters.loops import cancelled, until_asked
+from adapters.outage import Outage
 from domain.errors import NotFound
 from domain.meetings.messages import MeetingRef
 from domain.sagas import SAGA_QUEUE, workflow_of
@@ -74,11 +76,18 @@ class Relay:
             self._news.set()
 
     async def run(self) -> None:
-        """Deliver pokes and sweep until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._sweep_for_ever())
-            for _ in range(self._at_once):
-                group.create_task(self._deliver_for_ever())
+        """Deliver pokes and sweep until cancelled.
+
+        Raises `LoopEnded` when one of both ends by itself, cancelled or not.
+        """
+        loops = [asyncio.create_task(self._sweep_for_ever(), name="relay sweep")]
+        for number in range(self._at_once):
+            work = self._deliver_for_ever()
+            loops.append(asyncio.create_task(work, name=f"relay delivery {number}"))
+        try:
+            await until_asked(asyncio.Event(), loops)
+        finally:
+            await cancelled(loops)
 
     async def _deliver_for_ever(self) -> None:
         while True:
@@ -137,11 +146,9 @@ class Relay:
             self._failed.add(stream)
 
     async def _sweep_for_ever(self) -> None:
+        outage = Outage(log, "relay: sweeping for untaken inputs")
         while True:
-            try:
-                await self.sweep(datetime.now(UTC))
-            except Exception:  # the database may be away for a while; the sweep must outlive it
-                log.exception("sweep for untaken inputs failed, will try again")
+            await outage.outlast(lambda: self.sweep(datetime.now(UTC)), self._sweep_every)
             await asyncio.sleep(self._sweep_every)
 
     async def sweep(self, now: datetime) -> None:

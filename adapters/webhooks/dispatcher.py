@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from adapters.db import deliveries
 from adapters.db.database import Database
 from adapters.db.deliveries import Claim
+from adapters.outage import Outage
 from adapters.webhooks.sender import SignedMessage
 from domain.errors import Unavailable
 from domain.webhooks.model import Delivery
@@ -70,6 +71,7 @@ class WebhookDispatcher:
         self._busy: Counter[str] = Counter()
         self._attempts: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._outage = Outage(_log, "webhooks: looking for due deliveries")
         self._stopping = False
 
     async def run(self) -> None:
@@ -94,12 +96,11 @@ class WebhookDispatcher:
         self._changed.clear()
         try:
             due = await self._start_due()
-        except Unavailable as fault:
-            _log.warning("webhooks wait for the database: %s", fault)
+        except Exception as fault:  # the next round may do better, and nothing is lost meanwhile
+            self._outage.note(fault)
             due = None
-        except Exception:  # the next round may do better, and nothing is lost meanwhile
-            _log.exception("looking for due webhooks failed")
-            due = None
+        else:
+            self._outage.over()
         if not self._stopping:
             await self._wait(due, rung)
 

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from adapters.loops import LoopEnded
 from adapters.supervisor.child import Child, ChildPlan
 from adapters.supervisor.ports import choose_ports
 from adapters.supervisor.supervisor import Supervisor
@@ -230,6 +231,17 @@ async def test_a_poke_goes_out_though_the_database_is_down(client: Client) -> No
     async with running(relay):
         relay.poke("meeting/without-database")
         await until_started(client, "meeting/without-database")
+
+
+class CutPokes(FakePokes):
+    async def due(self, not_poked_since: datetime, limit: int) -> list[str]:
+        raise asyncio.CancelledError
+
+
+async def test_a_relay_whose_sweep_was_cut_off_ends(client: Client) -> None:
+    """So that its process ends, and is started anew."""
+    with pytest.raises(LoopEnded, match="relay sweep"):
+        await Relay(client, CutPokes()).run()
 
 
 async def test_a_new_relay_pokes_again_whoever_its_predecessor_may_have_forgotten(

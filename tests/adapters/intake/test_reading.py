@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from activities.inbox import interpret
@@ -13,6 +15,7 @@ from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
 from adapters.intake.reading import MAX_ATTEMPTS, InboxReader
+from adapters.loops import LoopEnded
 from domain.access import Capability, Purpose
 from domain.inbox.model import AnswerLine, Reading, Verdict
 from domain.meetings.messages import Answer, MeetingInput, Remark, Undelivered
@@ -373,3 +376,24 @@ async def test_a_stopped_reader_leaves_the_rest_unread(database: Database) -> No
     assert [bool(row.read_at) for row in await kept(database)] == [True, False]
     async with running(database, FakeReader()):
         await have_come(database, 2)
+
+
+class Cut:
+    """A database that cancels whoever asks it to write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def write(self, work: object) -> Any:
+        raise asyncio.CancelledError
+
+
+async def test_a_reader_whose_feeding_died_ends(database: Database) -> None:
+    """So that its process ends, and is started anew."""
+    loop = InboxReader(Cut(database), FakeReader(), interpret, Poked(), mail_domain=DOMAIN)
+
+    with pytest.raises(LoopEnded, match="inbox feeder"):
+        await loop.run()
