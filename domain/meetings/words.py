@@ -195,6 +195,9 @@ _REMARK = {
     "ignored": "a calendar mail that means nothing here",
     "unreadable": "a mail that could not be read",
     "cancellation": "a wish to cancel",
+    "answer": "an answer that does not count where it was sent",
+    "proposal": "a proposal that does not count where it was sent",
+    "refresh": "a question for the current state",
 }
 
 

@@ -95,12 +95,26 @@ def delivery_of(parts: list[Part]) -> Delivery | None:
     return None
 
 
+_CALENDAR_ROBOT = "calendar-notification@google.com"
+
+
+def is_written_by_program(headers: Headers) -> bool:
+    """Whether the text beside a calendar answer is the program's own: Google's answers are
+    generated throughout, and repeat the event; what the person wrote is in their comment."""
+    robot = _CALENDAR_ROBOT in (headers.get("sender") or "").lower()
+    return robot or _submitted(headers) not in ("no", "")
+
+
+def _submitted(headers: Headers) -> str:
+    """The keyword of Auto-Submitted (RFC 3834 §5), `no` where there is none."""
+    return (headers.get("auto-submitted") or "no").split(";")[0].strip().lower()
+
+
 def is_automatic(headers: Headers, parts: list[Part], text: str) -> bool:
     """Whether a program wrote or relayed the mail (mail-safety section 5)."""
-    submitted = (headers.get("auto-submitted") or "no").split(";")[0].strip().lower()
     precedence = (headers.get("precedence") or headers.get("preference") or "").strip().lower()
     return (
-        submitted not in ("no", "")
+        _submitted(headers) not in ("no", "")
         or precedence in ("bulk", "junk", "list", "auto_reply", "auto-reply")
         or headers.has(*_MACHINE_HEADERS)
         or len(headers.all("received")) > _MOST_HOPS

@@ -13,6 +13,7 @@ from adapters.calendar_mail.reading.automatic import (
     delivery_of,
     is_automatic,
     is_bounce,
+    is_written_by_program,
     resembles_bounce,
 )
 from adapters.calendar_mail.reading.calendars import Calendars, begins_calendar, is_calendar
@@ -119,7 +120,9 @@ def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
     said = Calendars(_correspondents(headers, frame.sender), problems).read_parts(parts)
     if said is not None:
         said = _unless_quoted(said, headers, parts, text, problems)
-        return _reading(said, text_written(parts, said.words, Problems()), problems, frame)
+        answers = said.verdict in (Verdict.ANSWER, Verdict.PROPOSAL)
+        own = [] if answers and is_written_by_program(headers) else parts
+        return _reading(said, text_written(own, said.words, Problems()), problems, frame)
     name_wrappings(parts, problems)
     frame = frame.model_copy(update={"resembles_bounce": resembles_bounce(headers, parts, text)})
     return _plain(frame, _verdict_of_words(headers, parts, text), text, problems)
