@@ -156,10 +156,11 @@ async def test_a_silent_server_is_given_up_and_its_threads_come_back(
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         monkeypatch.setattr("adapters.db.postgres.DEADLINE", 10.0)
         await postgres.write(lambda c: put(c, "after"))  # a new connection has its own process
+        found = await asyncio.gather(*(kept(postgres) for _ in range(12)))
 
     assert {type(one) for one in outcomes} <= {Unavailable, set}
     assert sum(isinstance(one, Unavailable) for one in outcomes) >= len(pids)
-    assert "after" in await kept(postgres)
+    assert found == [{"after"}] * 12
 
 
 async def test_a_call_nobody_waits_for_gives_its_thread_back_too(
