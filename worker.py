@@ -22,7 +22,7 @@ SAGAS: Sequence[type] = (MeetingWorkflow,)
 # Only here: tests and replay import the rules afresh in the sandbox, which catches clocks and
 # chance in them; here that would cost 40 ms for every new workflow instance.
 _RULES = SandboxRestrictions.default.with_passthrough_modules("domain", "activities")
-_DRAIN = timedelta(seconds=15)
+_DRAIN = timedelta(seconds=12)
 
 # How long a task waits for the worker that has its saga in memory. The default of 10 s is what a
 # meeting would stand still after a worker was killed.

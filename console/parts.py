@@ -1,10 +1,10 @@
 """The parts of Parley's processes, each wired to its adapters and added to a crew.
 
-Each is added before whatever feeds it, because a crew stops in the reverse order.
+Each is added before whatever uses it, because a crew closes in the reverse order.
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -33,9 +33,13 @@ from adapters.webhooks.sender import WebhookSender
 from api.app import Parts, create_app
 from api.ports import Check
 from api.webhook_bodies import representing
+from console.crew import Stop
 from console.ground import Ground
 from console.polling import Polling
 from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
+
+_PATIENCE = 12.0
+"""Seconds that what is in hand may take to be finished: a mail in or out, a reading."""
 
 
 async def add_intake(g: Ground) -> None:
@@ -43,7 +47,7 @@ async def add_intake(g: Ground) -> None:
     s = g.settings
     intake = Intake(g.database, s.mail_domain, host=s.intake_host, port=s.intake_port)
     await intake.start()
-    g.crew.keep("intake", intake.stop)
+    g.crew.keep("intake", lambda: intake.stop(_PATIENCE), within=15, at_once=True)
 
 
 async def add_catcher(g: Ground) -> Catcher | None:
@@ -61,13 +65,13 @@ def add_activities(g: Ground) -> None:
     store = SqlMeetingStore(g.database, g.secret, s.mail_domain, s.base_url)
     writer = MailLetterWriter(s.mail_domain)
     polling = Polling(s, lambda client: worker.activity_worker(client, store, writer))
-    g.crew.add("activities", polling.run(), stop=polling.stop, within=20)
+    g.crew.add("activities", polling.run(), stop=polling.stop, within=15)
 
 
 def add_outbox(g: Ground) -> None:
     mailer = SmtpMailer(relay_of(g.settings))
     outbox = OutboxDispatcher(g.database, mailer, g.poke, senders=g.settings.smtp_connections)
-    g.crew.add("outbox", outbox.run(), stop=_soon(outbox.stop), within=25)
+    g.crew.add("outbox", outbox.run(), stop=_soon(outbox.stop), within=15)
 
 
 def add_webhooks(g: Ground) -> None:
@@ -75,7 +79,7 @@ def add_webhooks(g: Ground) -> None:
     g.crew.keep("webhook connections", sender.close)
     represent = representing(SqlWebhooks(g.database), OwnerJournal(g.database), g.settings.base_url)
     dispatcher = WebhookDispatcher(g.database, sender, represent)
-    g.crew.add("webhooks", dispatcher.run(), stop=dispatcher.stop, within=20)
+    g.crew.add("webhooks", dispatcher.run(), stop=dispatcher.stop, within=15)
 
 
 def add_retention(g: Ground) -> None:
@@ -91,9 +95,9 @@ async def add_reader(g: Ground) -> None:
     g.crew.add("reader", reader.run(), stop=_soon(reader.stop), within=15)
 
 
-def _soon(stop: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+def _soon(stop: Callable[[float], None]) -> Stop:
     async def ask() -> None:
-        stop()
+        stop(_PATIENCE)
 
     return ask
 
@@ -121,7 +125,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _leave(server: uvicorn.Server) -> Callable[[], Awaitable[None]]:
+def _leave(server: uvicorn.Server) -> Stop:
     async def leave() -> None:
         server.should_exit = True
 

@@ -46,7 +46,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, ready_fd: int | No
     """Decisions; with a database that many processes may use, what follows from them as well."""
     crew = Crew()
     polling = Polling(settings, worker.saga_worker)
-    crew.add("sagas", polling.run(), stop=polling.stop, within=20)
+    crew.add("sagas", polling.run(), stop=polling.stop, within=15)
     if not settings.is_embedded:
         async with ground(settings, crew) as g:
             await _add_acting(g)

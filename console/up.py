@@ -14,7 +14,7 @@ from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.tenure import Tenure
 from adapters.temporal.dev_server import DevServer
 from adapters.temporal.server import configured_address, ensure_server
-from console.crew import stop_on_signals
+from console.crew import STOP_WITHIN, stop_on_signals
 from console.layout import WANTED_PORTS, Layout, embedded, variables
 from domain.errors import ParleyError
 from settings import Settings
@@ -48,7 +48,7 @@ class Up:
         ports = choose_ports(self._layout.ports, WANTED_PORTS)
         address = self._given.temporal_address or configured_address()
         settings = embedded(self._given, data, ports, address)
-        plans = [_part("service", settings), _part("worker", settings)]
+        plans = [part_plan("service", settings), part_plan("worker", settings)]
         if not address:
             server = DevServer(
                 ensure_server(),
@@ -127,8 +127,10 @@ class Up:
         return int(json.loads(self._layout.ports.read_text())[name])
 
 
-def _part(name: str, settings: Settings) -> ChildPlan:
-    return ChildPlan(name, [sys.executable, _CLI, name], variables(settings))
+def part_plan(name: str, settings: Settings) -> ChildPlan:
+    """How the process `name` of Parley is run."""
+    command = [sys.executable, _CLI, name]
+    return ChildPlan(name, command, variables(settings), stop_within=STOP_WITHIN + 5)
 
 
 def _used(ports: dict[str, int], settings: Settings, *, own_temporal: bool) -> dict[str, int]:

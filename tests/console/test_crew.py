@@ -1,18 +1,122 @@
 """Promises of a process's crew: an ordered stop, and no process that lives on half dead."""
 
 import asyncio
+import contextlib
 import os
+import re
+from pathlib import Path
 
 import pytest
 
-from console.crew import Crew, PartDied, announce_ready
+from console.crew import STOP_WITHIN, Crew, PartDied, Stop, announce_ready
+from console.up import part_plan
+from settings import Settings
 
 
 async def for_ever() -> None:
     await asyncio.Event().wait()
 
 
-async def test_the_part_added_last_stops_first() -> None:
+async def test_every_part_is_asked_before_any_is_waited_for() -> None:
+    """Nobody goes on taking work while others finish theirs."""
+    crew = Crew()
+    asked: list[str] = []
+    all_asked, leaving = asyncio.Event(), asyncio.Event()
+
+    def ask(name: str) -> Stop:
+        async def note() -> None:
+            asked.append(name)
+            if len(asked) == 3:
+                all_asked.set()
+
+        return note
+
+    crew.add("outbox", leaving.wait(), stop=ask("outbox"))
+    crew.keep("intake", ask("intake"), at_once=True)
+    crew.add("api", leaving.wait(), stop=ask("api"))
+    stopping = asyncio.create_task(crew.stop())
+    await all_asked.wait()
+
+    assert asked == ["api", "intake", "outbox"]
+    assert not stopping.done()
+    leaving.set()
+    await stopping
+
+
+async def test_what_parts_use_is_closed_after_all_of_them() -> None:
+    crew = Crew()
+    order: list[str] = []
+    leaving = asyncio.Event()
+
+    async def drain() -> None:
+        await leaving.wait()
+        await asyncio.sleep(0.01)
+        order.append("outbox drained")
+
+    async def ask() -> None:
+        leaving.set()
+
+    async def close() -> None:
+        order.append("connections closed")
+
+    crew.add("outbox", drain(), stop=ask)
+    crew.keep("connections", close)
+
+    await crew.stop()
+
+    assert order == ["outbox drained", "connections closed"]
+
+
+async def test_a_crew_stops_in_its_time_however_many_parts_do_not() -> None:
+    crew = Crew(within=0.5)
+    held = asyncio.Event()
+
+    async def ignore() -> None:
+        return
+
+    async def hold_on() -> None:
+        while not held.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await held.wait()
+
+    async def never() -> None:
+        await held.wait()
+
+    for number in range(3):
+        crew.add(f"deaf {number}", hold_on(), stop=ignore, within=60)
+        crew.keep(f"stuck {number}", never, within=60)
+
+    async with asyncio.timeout(5):
+        await crew.stop()
+    held.set()
+
+
+def test_a_crew_has_stopped_before_it_is_ended_by_force() -> None:
+    plan = part_plan("service", Settings())
+    compose = (Path(__file__).parents[2] / "docker-compose.yml").read_text()
+    [grace] = re.findall(r"stop_grace_period: (\d+)s", compose)
+
+    assert plan.stop_within >= STOP_WITHIN + 5  # for what is closed after the crew
+    assert int(grace) >= STOP_WITHIN + 5
+
+
+async def test_a_failure_while_draining_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    crew, leaving = Crew(), asyncio.Event()
+
+    async def work() -> None:
+        await leaving.wait()
+        raise OSError("disk full")
+
+    async def ask() -> None:
+        leaving.set()
+
+    crew.add("outbox", work(), stop=ask)
+    await crew.stop()
+
+    assert "outbox failed while stopping" in caplog.text
+
+
+async def test_what_is_kept_is_closed_in_the_reverse_of_its_order() -> None:
     order: list[str] = []
     crew = Crew()
 
