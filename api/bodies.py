@@ -6,6 +6,7 @@ of them would surface as a 500 somewhere further in (reference: http-api §8).
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ LARGEST_BODY = 256 * 1024
 
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class TooLarge(Exception):
@@ -145,5 +148,5 @@ def _check_value(depth: int, value: Any) -> None:
 def _check_text(text: str) -> None:
     if "\0" in text:
         raise BadJson("A text holds the character NUL.")
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _HALF_PAIR.search(text):
         raise BadJson("A text holds half of a surrogate pair; send valid Unicode.")

@@ -99,6 +99,7 @@ def in_zone(instant: datetime, zone: str) -> datetime:
     return instant.astimezone(ZoneInfo(zone))
 
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 # C0, DEL, C1, line and paragraph separators, bidi controls, zero-width no-break space.
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
@@ -110,7 +111,7 @@ _INVISIBLE_BUT_BREAKS = re.compile(
 
 def _is_storable(text: str) -> bool:
     """No lone surrogates: databases and encoders refuse them."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return _HALF_PAIR.search(text) is None
 
 
 def as_line(text: str) -> str:

@@ -182,9 +182,13 @@ class GroupCommit:
         except BaseException as error:
             self._fail([one for one in requests if one.error is None], error)
             requests = [one for one in requests if one.error is not None]
-        for request in requests:
-            _answer(request)
-        self._bell.ring_all({topic for one in requests if one.error is None for topic in one.news})
+        news = {topic for one in requests if one.error is None for topic in one.news}
+        try:
+            # Before the answers: a key that was revoked is forgotten when its revoker is told.
+            self._bell.ring_all(news)
+        finally:
+            for request in requests:
+                _answer(request)
         return []
 
     def _fail(self, requests: Sequence[_Request], error: BaseException) -> None:

@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from adapters.db.bell import ring_after_commit
 from adapters.db.database import Database
 from adapters.db.schema import api_keys
 from domain.access import (
@@ -98,6 +99,7 @@ def revoke(c: sa.Connection, owner: str, key_id: str, at: datetime) -> ApiKey:
     if key.revoked_at is not None:
         return key
     c.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=at))
+    ring_after_commit(c, "keys")
     return key.model_copy(update={"revoked_at": at})
 
 
@@ -110,6 +112,23 @@ def _key(row: sa.Row[Any]) -> ApiKey:
     return ApiKey.model_validate(dict(row._mapping))
 
 
+class _Seen(NamedTuple):
+    """A key as the database had it at an instant, when so many revocations were known."""
+
+    key: ApiKey
+    at: datetime
+    rung: int
+
+
+REMEMBERED = timedelta(seconds=1)
+"""How long a key is not looked up again."""
+
+
+def _is_fresh(seen_at: datetime, now: datetime) -> bool:
+    """Not when the clock was put back either."""
+    return timedelta(0) <= now - seen_at < REMEMBERED
+
+
 class SqlKeys:
     """The keys of a database, as the API needs them."""
 
@@ -118,20 +137,44 @@ class SqlKeys:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen: dict[str, _Seen] = {}  # bounded by the keys there are
 
     async def principal(self, key: str, at: datetime) -> Principal:
-        """Who calls with `key` at `at` (aware UTC). Raises `WrongKey`."""
+        """Who calls with `key` at `at` (aware UTC). Raises `WrongKey`.
+
+        A key that another process revoked may open for `REMEMBERED` more; one that was revoked
+        in this process opens nothing at once.
+        """
         key_id = read_key(key)
-        stored = await self._database.read(lambda c: find(c, key_id))
+        stored = await self._find(key_id, at)
         principal = open_key(stored, key, at)
         if stored is not None and _is_stale(stored.last_used_at, at, self.FRESHNESS):
-            await self._touch(key_id, at)
+            await self._touch(stored, at)
         return principal
 
-    async def _touch(self, key_id: str, at: datetime) -> None:
+    async def is_live(self, key_id: str, at: datetime) -> bool:
+        """Whether the key still opens anything at `at` (aware UTC)."""
+        stored = await self._find(key_id, at)
+        return stored is not None and stored.is_live(at)
+
+    async def _find(self, key_id: str, at: datetime) -> ApiKey | None:
+        rung = self._database.bell.rung("keys")  # before the look, or a revocation could slip by
+        seen = self._seen.get(key_id)
+        if seen is not None and seen.rung == rung and _is_fresh(seen.at, at):
+            return seen.key
+        stored = await self._database.read(lambda c: find(c, key_id))
+        if stored is not None:
+            self._seen[key_id] = _Seen(stored, at, rung)
+        return stored
+
+    async def _touch(self, stored: ApiKey, at: datetime) -> None:
+        # Before the write, so that requests beside this one do not write as well.
+        if (seen := self._seen.get(stored.id)) is not None:
+            touched = seen.key.model_copy(update={"last_used_at": at})
+            self._seen[stored.id] = seen._replace(key=touched)
         # A read must not fail because the note that it happened could not be written.
         with suppress(Unavailable):
-            await self._database.write(lambda c: touch(c, key_id, at))
+            await self._database.write(lambda c: touch(c, stored.id, at))
 
     async def create(
         self,

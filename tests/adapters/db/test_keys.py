@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from adapters.db import keys
 from adapters.db.database import Database
-from adapters.db.keys import SqlKeys
+from adapters.db.keys import REMEMBERED, SqlKeys
 from adapters.db.schema import api_keys
 from domain.access import Scope
 from domain.errors import NotFound, Refused, Unavailable, WrongKey
@@ -24,6 +24,44 @@ async def test_a_new_key_opens_for_its_owner_with_its_scopes(database: Database)
     assert principal.key_id == key.id
     assert principal.owner == "main"
     assert principal.scopes == {Scope.PEOPLE, Scope.WEBHOOKS}
+
+
+async def test_a_key_revoked_in_this_process_opens_nothing_at_once(database: Database) -> None:
+    store, elsewhere = SqlKeys(database), SqlKeys(database)
+    key, text = await store.create("main", "site", [Scope.ADMIN], NOW)
+    await store.principal(text, NOW)
+
+    await elsewhere.revoke("main", key.id, NOW)
+
+    assert not await store.is_live(key.id, NOW)
+    with pytest.raises(WrongKey):
+        await store.principal(text, NOW)
+
+
+async def test_a_key_revoked_by_another_process_opens_nothing_after_a_second(
+    database: Database,
+) -> None:
+    store = SqlKeys(database)
+    key, text = await store.create("main", "site", [Scope.ADMIN], NOW)
+    await store.principal(text, NOW)
+    revoked = sa.update(api_keys).where(api_keys.c.id == key.id).values(revoked_at=NOW)
+
+    await database.write(lambda c: c.execute(revoked).rowcount)  # no bell rings here
+
+    assert (await store.principal(text, NOW + REMEMBERED / 2)).key_id == key.id
+    with pytest.raises(WrongKey):
+        await store.principal(text, NOW + REMEMBERED)
+    with pytest.raises(WrongKey):
+        await store.principal(text, NOW - REMEMBERED)  # the clock was put back
+
+
+async def test_a_remembered_key_expires_on_time(database: Database) -> None:
+    store, end = SqlKeys(database), NOW + REMEMBERED / 2
+    _, text = await store.create("main", "site", [Scope.ADMIN], NOW, end)
+    await store.principal(text, NOW)
+
+    with pytest.raises(WrongKey):
+        await store.principal(text, end)
 
 
 async def test_the_database_holds_no_key(database: Database) -> None:
