@@ -26,6 +26,7 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = 8700
+    requests_per_second: float = Field(default=1000, gt=0)  # of one API key, in each process
     intake_host: str = "127.0.0.1"
     intake_port: int = 8725
     catcher_port: int = 0  # 0: no catcher

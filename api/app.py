@@ -1,5 +1,6 @@
 """The application: adapters in, routers out. The only module of `api` that knows adapters."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from api import (
 )
 from api.bodies import BodyGuard
 from api.headers import HeadAsGet, SecurityHeaders
+from api.limits import limits_for
 from api.pages.ports import PageParts
 from api.pages.routes import routers
 from api.ports import Check, Ports
@@ -58,7 +60,8 @@ class Parts:
 
     `poke` wakes the saga of a stream: it is called after the commit, from the event loop, and
     must neither block nor raise. `clock` gives aware UTC. `checks` are what `/readyz` asks.
-    `catcher` is the embedded mail catcher, where there is one.
+    `catcher` is the embedded mail catcher, where there is one. `ticks` gives seconds that never go
+    back, for the limits.
     """
 
     settings: Settings
@@ -68,6 +71,7 @@ class Parts:
     clock: Callable[[], datetime] = utc_now
     checks: Mapping[str, Check] = field(default_factory=dict)
     catcher: Catcher | None = None
+    ticks: Callable[[], float] = time.monotonic
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -95,6 +99,7 @@ def ports_from(parts: Parts) -> Ports:
         webhooks=SqlWebhooks(database),
         poke=parts.poke,
         clock=parts.clock,
+        limits=limits_for(parts.settings.requests_per_second, parts.ticks),
         checks=parts.checks,
     )
 

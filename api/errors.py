@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.allowed import allowed_methods
+from api.limits import TooMany
 from api.problem_kinds import KINDS
 from domain.errors import ParleyError
 from domain.values import scrubbed
@@ -66,6 +67,7 @@ _BY_STATUS = {
     413: "body-too-large",
     415: "unsupported-media-type",
     422: "invalid-request",
+    429: "too-many-requests",
     503: "unavailable",
 }
 
@@ -161,7 +163,8 @@ async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, ParleyError)
     code = known_code(error)
     named = () if error.field is None else ({"field": error.field, "detail": str(error)},)
-    return problem(request, code, str(error), errors=named)
+    wait = {"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else {}
+    return problem(request, code, str(error), errors=named, headers=wait)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -94,7 +94,7 @@ async def follow_events(
     if start is None:
         start = await ports.journal.last_position(caller.owner)
     feed = Feed(caller.owner, types=tuple(type or ()), zone=zone)
-    return event_stream(request, ports.journal, feed, start, str(ports.settings.base_url))
+    return event_stream(request, ports, caller, feed, start)
 
 
 @router.get("/meetings/{meeting_id}/events", summary="List a meeting's events", responses=_PAGE)
@@ -131,7 +131,7 @@ async def follow_meeting(
     await _need_meeting(request, ports, caller.owner, meeting_id)
     feed = Feed(caller.owner, stream_of(meeting_id), tuple(type or ()), zone)
     start = resume_position(request, after) or 0
-    return event_stream(request, ports.journal, feed, start, str(ports.settings.base_url))
+    return event_stream(request, ports, caller, feed, start)
 
 
 async def _need_meeting(request: Request, ports: Ports, owner: str, meeting_id: str) -> None:

@@ -99,6 +99,8 @@ def _speak_of_problems(document: dict[str, Any]) -> None:
     schemas["Problem"] = PROBLEM_SCHEMA
     operations = [each for methods in document["paths"].values() for each in methods.values()]
     for responses in (operation["responses"] for operation in operations):
+        if "401" in responses:  # whoever needs a key may ask too much with it
+            responses["429"] = _problem(429)
         if PROBLEM_TYPE not in responses.get("422", {}).get("content", {PROBLEM_TYPE: None}):
             responses["422"] = _problem(422)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from api.limits import Limits
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
 from domain.journal import JournalEvent
@@ -22,6 +23,10 @@ from settings import Settings
 
 class Keys(Protocol):
     """API keys, as far as a request needs them."""
+
+    async def is_live(self, key_id: str, at: datetime) -> bool:
+        """Whether the key still opens anything at `at`."""
+        ...
 
     async def principal(self, key: str, at: datetime) -> Principal:
         """Who calls with `key`. Raises `WrongKey`."""
@@ -222,11 +227,15 @@ class Ports:
     keyring: KeyRing
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
+    limits: Limits
     checks: Mapping[str, Check] = field(default_factory=dict)
 
 
-def ports_of(request: Request) -> Ports:
-    """The ports that `create_app` gave the application."""
+async def ports_of(request: Request) -> Ports:
+    """The ports that `create_app` gave the application.
+
+    Asynchronous like every dependency here: FastAPI runs plain functions in a thread each.
+    """
     ports = request.app.state.ports
     assert isinstance(ports, Ports)
     return ports

@@ -88,6 +88,11 @@ KINDS: dict[str, Kind] = {
         "Idempotency key reused",
         "This key came before with another body. Use a fresh key for a new request.",
     ),
+    "too-many-requests": Kind(
+        429,
+        "Too many requests",
+        "More than one key may ask, or too many wrong keys; wait as long as `Retry-After` says.",
+    ),
     "internal-error": Kind(
         500, "Something broke", "The fault is ours; it was logged under the problem's instance."
     ),

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from api.ports import PortsDep
-from domain.access import Principal, Scope
+from api.peers import peer_of
+from api.ports import Ports, PortsDep
+from domain.access import Principal, Scope, SpentKey
 from domain.errors import WrongKey
 
 LONGEST_KEY = 200
@@ -26,17 +27,34 @@ _header = APIKeyHeader(
 
 
 async def caller(
+    request: Request,
     ports: PortsDep,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     header: Annotated[str | None, Security(_header)],
 ) -> Principal:
-    """The principal behind the request. Raises `WrongKey`."""
+    """The principal behind the request. Raises `WrongKey`, `TooMany`."""
     key = bearer.credentials if bearer is not None else header
     if not key:
         raise WrongKey("This needs an API key: send `Authorization: Bearer <key>`.")
-    if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
-        raise WrongKey("This is not an API key.")
-    return await ports.keys.principal(key, ports.clock())
+    principal = await opened(request, ports, key)
+    ports.limits.requests.take(principal.key_id)
+    return principal
+
+
+async def opened(request: Request, ports: Ports, key: str) -> Principal:
+    """The principal of `key`, which somebody sent. Raises `WrongKey`, and `TooMany` for a peer
+    that has sent too many wrong ones; revoked and expired keys are no guesses."""
+    guesser = f"key {peer_of(request)}"
+    ports.limits.guesses.check(guesser)
+    try:
+        if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
+            raise WrongKey("This is not an API key. One is made with: parley key create.")
+        return await ports.keys.principal(key, ports.clock())
+    except SpentKey:
+        raise
+    except WrongKey:
+        ports.limits.guesses.take(guesser)
+        raise
 
 
 Caller = Annotated[Principal, Depends(caller)]

@@ -1,21 +1,26 @@
 """Events as they happen: Server-Sent Events whose ids are journal positions.
 
 A client that reconnects with `Last-Event-ID` continues behind the last event it saw, with no
-gap and nothing twice (WHATWG HTML §9.2). A comment every 15 seconds keeps proxies from closing.
+gap and nothing twice (WHATWG HTML §9.2). A comment every 15 seconds keeps proxies from closing;
+as often the key is looked at again, and the stream of one that was revoked ends.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.headers import HEAD
-from api.ports import Journal
+from api.ports import Journal, Ports
 from api.representations import event_documents
 from api.waiting import watch
+from domain.access import Principal
 from domain.errors import BadInput
 from domain.journal import JournalEvent
 
@@ -51,22 +56,54 @@ def resume_position(request: Request, after: int | None) -> int | None:
     return int(sent)
 
 
+class EventStream(StreamingResponse):
+    """Frames as they come, holding one of its key's places meanwhile.
+
+    Raises `TooMany` instead of beginning when there is none.
+    """
+
+    def __init__(
+        self,
+        frames: AsyncIterator[bytes],
+        place: AbstractContextManager[None],
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(frames, headers=headers, media_type="text/event-stream")
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
+
+
 def event_stream(
-    request: Request, journal: Journal, feed: Feed, start: int, base_url: str
+    request: Request, ports: Ports, caller: Principal, feed: Feed, start: int
 ) -> Response:
-    """The feed from behind position `start`, as `text/event-stream`, until the client goes."""
+    """The feed from behind position `start`, as `text/event-stream`, until the client goes or
+    its key is revoked."""
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     if request.scope.get(HEAD):
         return Response(headers=headers, media_type="text/event-stream")
-    body = frames(journal, feed, start, base_url)
-    return StreamingResponse(body, headers=headers, media_type="text/event-stream")
+
+    async def is_open() -> bool:
+        return await ports.keys.is_live(caller.key_id, ports.clock())
+
+    body = frames(ports.journal, feed, start, str(ports.settings.base_url), is_open, PING_EVERY)
+    return EventStream(body, ports.limits.streams.held(caller.key_id), headers)
 
 
 async def frames(
-    journal: Journal, feed: Feed, start: int, base_url: str, ping_every: float = PING_EVERY
+    journal: Journal,
+    feed: Feed,
+    start: int,
+    base_url: str,
+    is_open: Callable[[], Awaitable[bool]],
+    ping_every: float,
 ) -> AsyncIterator[bytes]:
     """The bytes of the stream. Begins with the id it continues behind, so that a client that is
-    cut off before its first event resumes from there as well."""
+    cut off before its first event resumes from there as well. Ends when it is not open any more,
+    which is asked every `ping_every` seconds, also while events keep coming."""
+    clock = asyncio.get_running_loop().time
     position = start
     last = await journal.last_position(feed.owner)
     if start > last:
@@ -74,8 +111,13 @@ async def frames(
         position = last
         yield _frame(json.dumps({"position": last}), event="reset", id=last)
     yield f"retry: {RECONNECT_AFTER}\nid: {position}\n\n".encode()
+    ask_at = clock() + ping_every
     while True:
-        events = await _next_events(journal, feed, position, ping_every)
+        events = await _next_events(journal, feed, position, max(0.0, ask_at - clock()))
+        if clock() >= ask_at:
+            if not await is_open():
+                return
+            ask_at = clock() + ping_every
         if not events:
             yield b": still here\n\n"
             continue

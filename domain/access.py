@@ -71,6 +71,13 @@ _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KEY = re.compile(r"pk_([0-9a-z]{13})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 
 
+_SHUT = "This API key is unknown, revoked or expired."
+
+
+class SpentKey(WrongKey):
+    """The right text of a key that was revoked or has expired: whoever sends it did not guess."""
+
+
 class NewKey(Frozen):
     """A key at the one moment its text is known."""
 
@@ -115,8 +122,10 @@ def open_key(key: ApiKey | None, text: str, now: datetime) -> Principal:
     alone tells nothing.
     """
     stored = key.secret_hash if key is not None else ""
-    if not hmac.compare_digest(key_hash(text), stored) or key is None or not key.is_live(now):
-        raise WrongKey("This API key is unknown, revoked or expired.")
+    if not hmac.compare_digest(key_hash(text), stored) or key is None:
+        raise WrongKey(_SHUT)
+    if not key.is_live(now):
+        raise SpentKey(_SHUT)
     return key.principal
 
 

@@ -3,16 +3,17 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.limits import TooMany
 from api.pages.guard import check_same_site, read_form
 from api.pages.nonce import Nonces
 from api.pages.ports import PageParts
 from api.pages.refusals import page_route
 from api.pages.rendering import Pages, see_other
 from api.pages.sessions import Sessions, safe_back
+from api.security import opened
 from domain.access import Scope
-from domain.errors import BadInput, NotAllowed, ParleyError, Unavailable, WrongKey
+from domain.errors import BadInput, NotAllowed, ParleyError, Unavailable
 
-_LONGEST_KEY = 200
 _FORM = "login"
 
 
@@ -44,9 +45,11 @@ class LoginPages:
             fields = await read_form(request)
             back = safe_back(fields.get("next", ""))
             self._nonces.read(fields.get("nonce", ""), _FORM, self._parts.ports.clock())
-            key_id = await self._key_id(fields.get("key", "").strip())
+            key_id = await self._key_id(request, fields.get("key", "").strip())
         except (NotAllowed, BadInput) as refusal:
             return self._page(back, 400 if isinstance(refusal, BadInput) else 403, refusal)
+        except TooMany as refusal:
+            return self._pages.too_many(refusal)
         return self._sessions.begin(see_other(back), key_id)
 
     async def sign_out(self, request: Request) -> Response:
@@ -59,10 +62,8 @@ class LoginPages:
         except Unavailable as fault:
             return self._page("/desk", 503, fault)
 
-    async def _key_id(self, key: str) -> str:
-        if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
-            raise WrongKey("This is not an API key. One is made with: parley key create.")
-        principal = await self._parts.ports.keys.principal(key, self._parts.ports.clock())
+    async def _key_id(self, request: Request, key: str) -> str:
+        principal = await opened(request, self._parts.ports, key)
         principal.needs(Scope.MEETINGS_READ)
         return principal.key_id
 

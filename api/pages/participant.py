@@ -11,6 +11,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.limits import TooMany
 from api.pages.guard import check_same_site, read_form
 from api.pages.nonce import Nonce, Nonces
 from api.pages.party_view import Asked, asked_by, page_context
@@ -18,6 +19,7 @@ from api.pages.picker import PickerFault, picked_from, slot_of
 from api.pages.ports import PageParts
 from api.pages.refusals import page_route
 from api.pages.rendering import Pages, see_other
+from api.peers import peer_of
 from domain.errors import BadInput, LimitReached, NotAllowed, ParleyError
 from domain.meetings.choices import Seen, check_proposal, input_of, proposal_of, seen_by
 from domain.meetings.messages import MeetingInput
@@ -44,6 +46,7 @@ class ParticipantPages:
         self._parts = parts
         self._pages = pages
         self._nonces = Nonces(parts.ports.secret)
+        self._guesses = parts.ports.limits.guesses
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False, route_class=page_route(self._pages))
@@ -54,23 +57,23 @@ class ParticipantPages:
 
     async def show(self, request: Request, token: str) -> Response:
         """The whole page."""
-        view = await self._find(token)
+        view = await self._find(request, token)
         if view is None:
-            return self._unknown()
+            return self._unknown(request)
         return self._page(request, token, view)
 
     async def show_form(self, request: Request, token: str, deed: str) -> Response:
         """The page with one form only: where the links in mails lead. Nothing is done yet."""
-        view = await self._find(token)
+        view = await self._find(request, token)
         if view is None or deed not in _PARTY_DEEDS:
-            return self._unknown()
+            return self._unknown(request)
         return self._page(request, token, view, Asked(only=Deed(deed)))
 
     async def post(self, request: Request, token: str, deed: str) -> Response:
         """Accept what the party chose as an input; then show the page."""
-        view = await self._find(token)
+        view = await self._find(request, token)
         if view is None or deed not in _PARTY_DEEDS:
-            return self._unknown()
+            return self._unknown(request)
         try:
             check_same_site(request, self._parts.base_url)
             fields = await read_form(request)
@@ -120,7 +123,12 @@ class ParticipantPages:
         declines = fields.get("declines") == "yes"
         return proposal_of(view.party, seen, slot, declines_present=declines)
 
-    async def _find(self, token: str) -> PartyPage | None:
+    async def _find(self, request: Request, token: str) -> PartyPage | None:
+        """The page that `token` opens. None as well for a peer that has guessed too often."""
+        try:
+            self._guesses.check(_guesser(request))
+        except TooMany:
+            return None
         if not token.isascii() or not token.isalnum() or len(token) > 64:
             return None
         return await self._parts.parties.find(token)
@@ -165,7 +173,11 @@ class ParticipantPages:
         )
         return self._page(request, token, view, asked, 422, fault)
 
-    def _unknown(self) -> Response:
+    def _unknown(self, request: Request) -> Response:
+        try:
+            self._guesses.take(_guesser(request))
+        except TooMany as refusal:
+            return self._pages.too_many(refusal)
         return self._pages.message(404, *_UNKNOWN)
 
     def _too_much(self, refusal: LimitReached) -> Response:
@@ -179,6 +191,10 @@ class ParticipantPages:
 
     def _now(self) -> datetime:
         return self._parts.ports.clock()
+
+
+def _guesser(request: Request) -> str:
+    return f"page {peer_of(request)}"
 
 
 def _seen(nonce: Nonce) -> Seen:

@@ -9,6 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.limits import TooMany
+
 _HERE = Path(__file__).parent
 
 POLICY = (
@@ -69,6 +71,12 @@ class Pages:
     def message(self, status: int, title: str, text: str) -> Response:
         """A page that says one thing: an error with a way out."""
         return self.render("message.html", status, title=title, text=text)
+
+    def too_many(self, refusal: TooMany) -> Response:
+        """The page for somebody who has tried too often."""
+        text = f"That was too often. Try again in {refusal.retry_after} seconds."
+        wait = {"Retry-After": str(refusal.retry_after)}
+        return self.render("message.html", 429, headers=wait, title="Please wait", text=text)
 
 
 def see_other(path: str) -> Response:

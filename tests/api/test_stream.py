@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from adapters.db.keys import SqlKeys
 from api import waiting
 from api.stream import Feed, frames
 from domain.access import Scope
@@ -17,6 +18,10 @@ from tests.api.raw_sse import open_stream, serving
 def house(either_house: House) -> House:
     """Every promise here is kept on both engines."""
     return either_house
+
+
+async def always() -> bool:
+    return True
 
 
 async def bearer(house: House) -> str:
@@ -146,13 +151,48 @@ async def test_an_id_that_was_never_ours_is_refused(house: House, sent: str) -> 
 
 async def test_silence_is_broken_by_comments(house: House) -> None:
     journal = house.app.state.ports.journal
-    stream = frames(journal, Feed("main"), 0, BASE_URL, ping_every=0.01)
+    stream = frames(journal, Feed("main"), 0, BASE_URL, always, ping_every=0.01)
 
     first, second = await anext(stream), await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
 
     assert first.startswith(b"retry: ")
     assert second == b": still here\n\n"
+
+
+async def test_a_stream_ends_soon_after_its_key_was_revoked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.stream.PING_EVERY", 0.05)
+    keys = SqlKeys(house.database)
+    key, text = await keys.create("main", "short", [Scope.MEETINGS_READ], house.clock())
+    async with serving(house.app) as port:
+        stream = await open_stream(port, "/events/stream", Authorization=f"Bearer {text}")
+        await keys.revoke("main", key.id, house.clock())
+        async with asyncio.timeout(20):
+            rest = await stream.reader.read()
+        await stream.close()
+
+    assert rest.endswith(b"0\r\n\r\n")  # the last chunk: it ended, it did not break
+
+
+async def test_a_busy_stream_asks_for_its_key_as_well(house: House) -> None:
+    asked = 0
+
+    async def is_open() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 3
+
+    meeting_id = await house.invited()
+    for party in (1, 2) * 5:
+        await house.say(meeting_id, Refresh(party=party))
+    journal = house.app.state.ports.journal
+
+    # Without a pause between looks every one finds events until there are no more.
+    stream = frames(journal, Feed("main"), 0, BASE_URL, is_open, ping_every=0.0)
+
+    assert len([frame async for frame in stream]) == 3  # the beginning, and two looks
 
 
 async def test_head_of_a_stream_ends(house: House) -> None:
@@ -170,7 +210,7 @@ async def test_news_between_look_and_wait_is_not_lost(
     meeting_id = await house.invited()
     journal = house.app.state.ports.journal
     start = await journal.last_position("main")
-    stream = frames(journal, Feed("main"), start, BASE_URL, ping_every=3600)
+    stream = frames(journal, Feed("main"), start, BASE_URL, always, ping_every=3600)
     await anext(stream)
 
     for party in (1, 2) * 5:
