@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Request
+from fastapi import APIRouter, Body, Header, Query, Request
 from starlette.responses import Response
 
 from api.commands import Asked, AskedDep, respond, submission
@@ -20,6 +20,7 @@ from api.monitor import command_href
 from api.names import MeetingId
 from api.openapi import Responses, command_responses
 from api.ports import Ports, PortsDep
+from api.previews import meeting_preview
 from api.security import MeetingsWriter
 from domain.access import Principal
 from domain.commands import Command, Submission
@@ -37,7 +38,12 @@ IfMatch = Annotated[
     Header(alias="If-Match", max_length=2000, description="Only at this version of the meeting."),
 ]
 
-_CREATED: Responses = command_responses(COMMAND_EXAMPLE, 201, 400, 401, 403, 406, 409, 413, 422)
+DryRun = Annotated[bool, Query(description="Only check, and show what would happen first.")]
+
+_CREATED: Responses = {
+    200: {"description": "With `dry_run=1`: what would happen first"},
+    **command_responses(COMMAND_EXAMPLE, 201, 400, 401, 403, 406, 409, 413, 422),
+}
 _INSTRUCTED: Responses = command_responses(
     COMMAND_EXAMPLE, 200, 400, 401, 403, 404, 406, 409, 412, 413, 422
 )
@@ -45,7 +51,12 @@ _INSTRUCTED: Responses = command_responses(
 
 @router.post("/meetings", status_code=202, summary="Ask for a meeting", responses=_CREATED)
 async def request_meeting(
-    body: MeetingBody, request: Request, asking: AskedDep, ports: PortsDep, caller: MeetingsWriter
+    body: MeetingBody,
+    request: Request,
+    asking: AskedDep,
+    ports: PortsDep,
+    caller: MeetingsWriter,
+    dry_run: DryRun = False,
 ) -> Response:
     """Both people are invited to the first slot by calendar mail; what they answer does the rest.
 
@@ -53,8 +64,14 @@ async def request_meeting(
     often as needed: it is done once. With `Prefer: wait=10` the answer is the meeting itself
     (201) if it has been invited within 10 seconds; else, and without, it is the command (202),
     to be followed at its `Location`.
+
+    With `dry_run=1` everything is checked, and the answer (200) shows what would happen first;
+    nothing is kept, the `Idempotency-Key` neither.
     """
     offer_way_out(request, "collection", "/meetings")
+    if dry_run:
+        order = await _checked_order(ports, body, caller.owner, ports.clock())
+        return answer(request, meeting_preview(order, caller.owner, ports.clock()))
     data = body.model_dump(mode="json", exclude_unset=True)
     whole = submission(ports, request, caller.owner, asking, "meeting.request", data)
     intent = whole.model_copy(update={"data": _without_words(data)})
@@ -71,8 +88,7 @@ def _without_words(data: dict[str, Any]) -> dict[str, Any]:
 async def _request(ports: Ports, body: MeetingBody, intent: Submission) -> tuple[Command, bool]:
     """A retry is answered as such even when its slots have passed meanwhile."""
     try:
-        order = await _order(ports, body, intent.owner)
-        check_order(order, intent.at, ports.settings.mail_domain)
+        order = await _checked_order(ports, body, intent.owner, intent.at)
     except ParleyError:
         earlier = await ports.commands.earlier(intent)
         if earlier is None:
@@ -81,12 +97,15 @@ async def _request(ports: Ports, body: MeetingBody, intent: Submission) -> tuple
     return await ports.meetings.request(intent, secrets.token_hex(8), order)
 
 
-async def _order(ports: Ports, body: MeetingBody, owner: str) -> MeetingOrder:
+async def _checked_order(
+    ports: Ports, body: MeetingBody, owner: str, now: datetime
+) -> MeetingOrder:
+    """Raises `BadInput` with the field at fault."""
     parties = [
         await _party(ports, party, owner, f"parties[{index}]")
         for index, party in enumerate(body.parties)
     ]
-    return MeetingOrder(
+    order = MeetingOrder(
         title=body.title,
         description=body.description,
         location=body.location,
@@ -94,6 +113,8 @@ async def _order(ports: Ports, body: MeetingBody, owner: str) -> MeetingOrder:
         parties=tuple(parties),
         terms=body.terms(),
     )
+    check_order(order, now, ports.settings.mail_domain)
+    return order
 
 
 async def _party(ports: Ports, party: PartyBody, owner: str, field: str) -> PartyOrder:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from api.commands import LONGEST_WAIT
 from api.conditional import etag, not_modified
 from api.cursors import read_mark, write_mark
 from api.errors import offer_way_out
@@ -19,6 +20,7 @@ from api.names import MeetingId
 from api.openapi import document_responses
 from api.ports import PortsDep
 from api.security import MeetingsReader
+from api.waiting import watch
 from domain.access import Principal, Scope
 from domain.meetings.model import Status
 from domain.meetings.views import MeetingFilter, MeetingView, PageMark
@@ -26,10 +28,14 @@ from domain.values import Line
 
 router = APIRouter(tags=["meetings"])
 
+AtLeast = Annotated[int, Query(ge=0, le=10**9, description="The version to wait for.")]
+Wait = Annotated[
+    float, Query(ge=0, le=LONGEST_WAIT, description="How many seconds to wait for it, 30 at most.")
+]
 Words = Annotated[Line | None, Field(min_length=1, max_length=200)]
 
 
-def filters(
+async def filters(
     principal: MeetingsReader,
     status: Annotated[
         list[Status] | None, Query(max_length=7, description="Any of these states; repeatable.")
@@ -144,15 +150,30 @@ REQUEST_FORM = Form(
 @router.get(
     "/meetings/{meeting_id}",
     summary="Read a meeting",
-    responses=document_responses("The meeting as it stands", MEETING_EXAMPLE, 401, 403, 404, 406),
+    responses=document_responses(
+        "The meeting as it stands", MEETING_EXAMPLE, 401, 403, 404, 406, 422
+    ),
 )
 async def read_meeting(
-    meeting_id: MeetingId, request: Request, ports: PortsDep, principal: MeetingsReader
+    meeting_id: MeetingId,
+    request: Request,
+    ports: PortsDep,
+    principal: MeetingsReader,
+    at_least: AtLeast = 0,
+    wait: Wait = 0,
 ) -> Response:
     """Where the meeting stands, who answered what, and the links and forms of what is possible
-    now. `ETag` is its version; `If-None-Match` saves the body."""
+    now. `ETag` is its version; `If-None-Match` saves the body.
+
+    With `at_least` and `wait` the answer comes once the meeting has reached that version, and
+    after `wait` seconds as it stands: `version` says which of the two it is.
+    """
     offer_way_out(request, "collection", "/meetings")
-    meeting = await ports.meetings.view(principal.owner, meeting_id)
+
+    async def look() -> MeetingView:
+        return await ports.meetings.view(principal.owner, meeting_id)
+
+    meeting = await watch(look, lambda seen: seen.version >= at_least, ports.journal.news, wait)
     may_write = principal.may(Scope.MEETINGS_WRITE)
     document = meeting_document(meeting, ports.clock(), may_write=may_write)
     tag = etag(meeting.version)

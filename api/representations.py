@@ -42,7 +42,7 @@ def _document(
         type=event.type,
         subject=event.stream,
         at=event.at,
-        data=_data(event, names.get(event.stream, {}), words, zone),
+        data=event_data(event, names.get(event.stream, {}), words, zone),
     )
 
 
@@ -55,12 +55,13 @@ def _is_of_meeting(event: JournalEvent) -> bool:
     return event.stream.startswith("meeting/")
 
 
-def _data(
+def event_data(
     event: JournalEvent,
     names: Mapping[int, str],
     words: Mapping[int, dict[str, Any]],
     zone: str,
 ) -> dict[str, Any]:
+    """The fact with names, a sentence in `zone`, and the `words` by input joined in."""
     shown: dict[str, Any] = {"version": event.version}
     if _is_of_meeting(event):
         shown["sentence"] = sentence(event, names, zone)

@@ -1,5 +1,6 @@
 """Asking for meetings, reading them, and what is offered when."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -197,6 +198,67 @@ async def test_the_version_is_the_entity_tag(house: House) -> None:
     assert (known.status_code, known.content) == (304, b"")
     assert (stale.status_code, stale.json()["code"]) == (412, "precondition-failed")
     assert present.status_code == 202
+
+
+async def test_a_read_waits_for_a_version_until_it_is_there(house: House) -> None:
+    meeting_id = await house.invited()
+    path = f"/meetings/{meeting_id}"
+    now = (await house.client.get(path)).json()["version"]
+    reading = asyncio.ensure_future(house.client.get(f"{path}?at_least={now + 1}&wait=30"))
+    await asyncio.sleep(0)
+
+    await house.say(meeting_id, Answer(party=1, partstat=Partstat.ACCEPTED, sequence=0))
+
+    assert (await asyncio.wait_for(reading, 20)).json()["version"] == now + 1
+
+
+async def test_a_read_that_waited_in_vain_tells_the_version_there_is(house: House) -> None:
+    path = f"/meetings/{await house.invited()}"
+    present = (await house.client.get(path)).json()
+
+    for query in ("at_least=99&wait=0.01", "at_least=99", f"at_least={present['version']}&wait=30"):
+        answer = await house.client.get(f"{path}?{query}")
+        assert (answer.status_code, answer.json()["version"]) == (200, present["version"])
+
+
+@pytest.mark.parametrize("query", ["at_least=-1", "wait=31", "wait=nan", "wait=-1", "at_least=x"])
+async def test_a_wait_out_of_bounds_is_refused_by_name(house: House, query: str) -> None:
+    answer = await house.client.get(f"/meetings/{await house.invited()}?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == f"query.{query.partition('=')[0]}"
+
+
+async def test_a_dry_run_tells_what_would_happen_and_keeps_nothing(house: House) -> None:
+    headers = {"Idempotency-Key": "once"}
+    shown = await house.client.post("/meetings?dry_run=1", json=order(), headers=headers)
+    listed = (await house.client.get("/meetings")).json()["count"]
+    real = await house.client.post("/meetings", json=order(), headers=headers)
+
+    assert shown.status_code == 200, shown.text
+    assert (listed, house.saga.poked[1:]) == (0, [])
+    assert (real.status_code, "idempotency-replayed" in real.headers) == (202, False)
+    meeting_id = real.json()["_links"]["related"]["href"].rpartition("/")[2]
+    await house.saga.run(meeting_id)
+    events = (await house.client.get(f"/meetings/{meeting_id}/events")).json()["_embedded"]["items"]
+    assert [each["type"] for each in shown.json()["events"]] == [each["type"] for each in events]
+    foretold = [each["data"] for each in shown.json()["events"]]
+    assert foretold == [
+        {name: value for name, value in each["data"].items() if name != "command"}
+        for each in events
+    ]
+    assert shown.json()["mails"] == [
+        {"kind": "meeting.invitation", "party": 1, "name": "Ada Moreira"},
+        {"kind": "meeting.invitation", "party": 2, "name": "Ben Okafor"},
+    ]
+
+
+async def test_a_dry_run_is_refused_where_the_request_would_be(house: House) -> None:
+    past = order(slots=[slot(NOW - timedelta(days=1))])
+
+    answer = await house.post("/meetings?dry_run=1", past)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad-times")
 
 
 async def test_links_are_mirrored_as_headers_for_head_too(house: House) -> None:
