@@ -45,6 +45,7 @@ class Settings(BaseSettings):
 
     webhook_allow: tuple[str, ...] = ()  # hosts that may be private or plain http, by name
     log_level: str = "INFO"
+    health_file: Path | None = None  # touched every 5 seconds by a process whose loop turns
 
     @property
     def database(self) -> str:

@@ -101,6 +101,7 @@ def ports_from(parts: Parts) -> Ports:
         clock=parts.clock,
         limits=limits_for(parts.settings.requests_per_second, parts.ticks),
         checks=parts.checks,
+        is_alive=lambda: database.is_alive,
     )
 
 

@@ -15,10 +15,19 @@ PATIENCE = 3.0
 """Seconds a readiness check may take."""
 
 
-@router.get("/livez", summary="Is the process alive?")
-async def livez() -> dict[str, str]:
-    """200 as long as the process answers. Restart it when this fails."""
-    return {"status": "alive"}
+class Notice(str):
+    """What a check found that somebody should know, and that makes nothing unready."""
+
+
+@router.get(
+    "/livez",
+    summary="Is the process alive?",
+    responses={503: {"description": "Only a new process helps."}},
+)
+async def livez(ports: PortsDep) -> Response:
+    """200 as long as the process answers and can still work. Restart it when this fails."""
+    shown = {"status": "alive" if ports.is_alive() else "dying"}
+    return JSONResponse(shown, 200 if ports.is_alive() else 503, {"Cache-Control": "no-store"})
 
 
 @router.get(
@@ -27,13 +36,18 @@ async def livez() -> dict[str, str]:
     responses={503: {"description": "Something is missing; `checks` says what."}},
 )
 async def readyz(ports: PortsDep) -> Response:
-    """200 when every check is well, else 503; either way with one line for each."""
+    """200 when every check is well, else 503; either way with one line for each. `warnings` are
+    what somebody should look at, though requests are served."""
     names = list(ports.checks)
-    faults = await asyncio.gather(*(_run(ports.checks[name]) for name in names))
-    checks = {name: fault or "ok" for name, fault in zip(names, faults, strict=True)}
-    is_ready = not any(faults)
-    shown = {"status": "ready" if is_ready else "not ready", "checks": checks}
-    return JSONResponse(shown, 200 if is_ready else 503, {"Cache-Control": "no-store"})
+    found = dict(zip(names, await asyncio.gather(*map(_run, ports.checks.values())), strict=True))
+    warnings = {name: said for name, said in found.items() if isinstance(said, Notice)}
+    faults = {name: said for name, said in found.items() if said and name not in warnings}
+    shown = {
+        "status": "not ready" if faults else "ready",
+        "checks": {name: faults.get(name, "ok") for name in names},
+        "warnings": warnings,
+    }
+    return JSONResponse(shown, 503 if faults else 200, {"Cache-Control": "no-store"})
 
 
 async def _run(check: Check) -> str | None:

@@ -212,9 +212,14 @@ Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else what is wrong."""
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Ports:
-    """All of it. `clock` gives aware UTC; `poke` wakes the saga of a stream and never blocks."""
+    """All of it. `clock` gives aware UTC; `poke` wakes the saga of a stream and never blocks.
+    `is_alive` is False when only a new process helps."""
 
     settings: Settings
     secret: bytes
@@ -229,6 +234,7 @@ class Ports:
     clock: Callable[[], datetime]
     limits: Limits
     checks: Mapping[str, Check] = field(default_factory=dict)
+    is_alive: Callable[[], bool] = _always
 
 
 async def ports_of(request: Request) -> Ports:

@@ -1,9 +1,12 @@
 """What the parts of a process with a database stand on."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from temporalio.client import Client
 
@@ -16,6 +19,10 @@ from adapters.temporal.pokes import SqlPokes
 from adapters.temporal.relay import Relay
 from console.crew import Crew
 from settings import Settings
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,11 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(settings: Settings, crew: Crew) -> AsyncIterator[Ground]:
-    """Opens what is shared; stops the crew and closes it in the end.
+async def ground(
+    settings: Settings, crew: Crew, *, look_every: float = LOOK_EVERY
+) -> AsyncIterator[Ground]:
+    """Opens what is shared; stops the crew and closes it in the end. A part of the crew ends when
+    the database can do no more work.
 
     A SQLite database is migrated on the way: this process has it alone. Raises `BadInput` for a
     secret other than the one the database has been used with.
@@ -46,6 +56,7 @@ async def ground(settings: Settings, crew: Crew) -> AsyncIterator[Ground]:
         secret = await _secret_of(database, settings)
         client = await connect(settings, lazy=True)
         relay = Relay(client, SqlPokes(database))
+        crew.add("database", while_alive(database, settings.health_file, look_every))
         try:
             yield Ground(settings, database, secret, client, relay, crew)
         finally:
@@ -59,6 +70,24 @@ async def _secret_of(database: Database, settings: Settings) -> bytes:
     secret = installation_secret(settings, is_new=is_new)
     await database.write(lambda c: claim_secret(c, secret))
     return secret
+
+
+async def while_alive(
+    database: Database, health_file: Path | None = None, every: float = LOOK_EVERY
+) -> None:
+    """Return when only a new process helps: a crew ends it when a part returns.
+
+    Until then `health_file` is touched, so that its age tells outsiders of a loop that is stuck.
+    """
+    while database.is_alive:
+        if health_file is not None:
+            _touch(health_file)
+        await asyncio.sleep(every)
+    log.critical("the database was closed, or its writer died")
+
+
+def _touch(file: Path) -> None:
+    file.touch()
 
 
 def now() -> datetime:

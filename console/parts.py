@@ -6,11 +6,8 @@ Each is added before whatever uses it, because a crew closes in the reverse orde
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
-import sqlalchemy as sa
 import uvicorn
-from temporalio.api.enums.v1 import TaskQueueType
 
 import worker
 from activities.inbox import interpret
@@ -21,9 +18,7 @@ from adapters.db.meetings import SqlMeetingStore
 from adapters.db.owners import OwnerJournal
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
-from adapters.doctor.finding import Grade
 from adapters.doctor.mail import relay_of
-from adapters.doctor.temporal import check_pollers
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from adapters.retention import Retention
@@ -31,12 +26,11 @@ from adapters.smtp import SmtpMailer
 from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
 from api.app import Parts, create_app
-from api.ports import Check
 from api.webhook_bodies import representing
+from console import readiness
 from console.crew import Stop
 from console.ground import Ground
 from console.polling import Polling
-from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
 
 _PATIENCE = 12.0
 """Seconds that what is in hand may take to be finished: a mail in or out, a reading."""
@@ -104,8 +98,9 @@ def _soon(stop: Callable[[float], None]) -> Stop:
 
 async def add_api(g: Ground, catcher: Catcher | None = None) -> None:
     """The HTTP API and the pages; listening when this returns."""
-    checks = _checks(g)
-    parts = Parts(g.settings, g.database, g.secret, g.relay.poke, checks=checks, catcher=catcher)
+    parts = Parts(
+        g.settings, g.database, g.secret, g.relay.poke, checks=readiness.checks(g), catcher=catcher
+    )
     config = uvicorn.Config(
         create_app(parts),
         log_config=None,
@@ -130,29 +125,3 @@ def _leave(server: uvicorn.Server) -> Stop:
         server.should_exit = True
 
     return leave
-
-
-def _checks(g: Ground) -> dict[str, Check]:
-    """What `/readyz` asks. The relay is no part of it: mail waits in the outbox."""
-
-    async def database() -> str | None:
-        statement = sa.text("UPDATE installation SET transaction_offset = transaction_offset")
-        await g.database.write(lambda c: c.execute(statement).rowcount)
-        return None
-
-    async def temporal() -> str | None:
-        is_well = await g.client.service_client.check_health(timeout=timedelta(seconds=2))
-        return None if is_well else "not serving"
-
-    async def sagas() -> str | None:
-        return await _polled(g, SAGA_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
-
-    async def activities() -> str | None:
-        return await _polled(g, ACTIVITY_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
-
-    return {"database": database, "temporal": temporal, "sagas": sagas, "activities": activities}
-
-
-async def _polled(g: Ground, queue: str, kind: TaskQueueType.ValueType) -> str | None:
-    finding = await check_pollers(g.client, queue, kind)
-    return None if finding.grade is Grade.FINE else finding.said

@@ -76,6 +76,17 @@ def test_nobody_waits_in_a_circle() -> None:
         settled = ready
 
 
+@pytest.mark.parametrize("name", set(OURS) - JOBS)
+def test_every_part_says_how_it_is(name: str) -> None:
+    assert "healthcheck" in OURS[name]
+
+
+def test_the_worker_is_known_by_the_file_it_touches() -> None:
+    file = OURS["worker"]["environment"]["PARLEY_HEALTH_FILE"]
+
+    assert f"os.stat('{file}')" in OURS["worker"]["healthcheck"]["test"][-1]
+
+
 def test_mail_is_taken_in_while_temporal_is_away() -> None:
     seen, waiting = set(), ["intake", "api"]
     while waiting:

@@ -1,5 +1,6 @@
 """The entrance, the descriptions, and health."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from api.bodies import LARGEST_BODY
 from api.errors import field_path, known_code, status_of
 from api.examples import MEETING_REQUEST_EXAMPLE, RESCHEDULE_EXAMPLE
-from api.health import PATIENCE
+from api.health import PATIENCE, Notice
 from api.meeting_bodies import MeetingBody, RescheduleBody
 from api.ports import Ports
 from api.problem_kinds import KINDS
@@ -58,7 +59,7 @@ async def test_problems_are_declared_as_such(house: House) -> None:
     assert "HTTPValidationError" not in str(document)
     for method, path, operation in operations(document):
         for status, response in operation["responses"].items():
-            is_problem = status.startswith(("4", "5")) and path != "/readyz"
+            is_problem = status.startswith(("4", "5")) and path not in ("/readyz", "/livez")
             assert not is_problem or "application/problem+json" in response["content"], (
                 f"{method} {path} {status}"
             )
@@ -92,6 +93,25 @@ async def test_every_relation_that_is_used_is_explained(house: House) -> None:
 async def test_alive_and_of_a_version(house: House) -> None:
     assert (await house.client.get("/livez")).json() == {"status": "alive"}
     assert (await house.client.get("/version")).json()["name"] == "parley"
+
+
+async def test_a_process_that_cannot_write_any_more_is_not_alive(house: House) -> None:
+    ports: Ports = house.app.state.ports
+    house.app.state.ports = dataclasses.replace(ports, is_alive=lambda: False)
+
+    assert (await house.client.get("/livez")).status_code == 503
+
+
+async def test_what_somebody_should_look_at_makes_nothing_unready(house: House) -> None:
+    async def slow() -> str:
+        return Notice("a message due and unsent since noon")
+
+    set_checks(house, outbox=slow)
+    answer = await house.client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert answer.json()["checks"] == {"outbox": "ok"}
+    assert answer.json()["warnings"] == {"outbox": "a message due and unsent since noon"}
 
 
 def set_checks(house: House, **checks: Any) -> None:
