@@ -1,6 +1,7 @@
 """`parley up`: everything on this machine, supervised, in one data directory."""
 
 import asyncio
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from adapters.supervisor.child import Child, ChildFailed, ChildPlan
 from adapters.supervisor.ports import check_free, choose_ports
+from adapters.supervisor.pulse import answers
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.tenure import Tenure
 from adapters.temporal.dev_server import DevServer
@@ -48,7 +50,7 @@ class Up:
         ports = choose_ports(self._layout.ports, WANTED_PORTS)
         address = self._given.temporal_address or configured_address()
         settings = embedded(self._given, data, ports, address)
-        plans = [part_plan("service", settings), part_plan("worker", settings)]
+        plans = [_watched(part_plan("service", settings), settings), part_plan("worker", settings)]
         if not address:
             server = DevServer(
                 ensure_server(),
@@ -131,6 +133,12 @@ def part_plan(name: str, settings: Settings) -> ChildPlan:
     """How the process `name` of Parley is run."""
     command = [sys.executable, _CLI, name]
     return ChildPlan(name, command, variables(settings), stop_within=STOP_WITHIN + 5)
+
+
+def _watched(service: ChildPlan, settings: Settings) -> ChildPlan:
+    """A service that is stuck, or can write no more, looks as well to us as one that works."""
+    host, port = settings.api_host, settings.api_port
+    return dataclasses.replace(service, is_alive=lambda: answers(host, port))
 
 
 def _used(ports: dict[str, int], settings: Settings, *, own_temporal: bool) -> dict[str, int]:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.supervisor.logs import set_aside_if_big
 from adapters.supervisor.tenure import Tenure
 from domain.errors import Unavailable
 
@@ -18,8 +19,12 @@ LONGEST_PAUSE = 10.0
 STEADY_AFTER = 30.0
 """Seconds; a child that lived this long starts again with the first pause."""
 
+MISSES = 3
+"""Looks in a row that found no life, after which a child is ended. Each waits long: a machine that
+is merely slow must not lose its service for it."""
+
 _NOT_STARTED = 127
-BIG_LOG = 20_000_000  # bytes; a log this big is set aside when its child starts again
+_LOOK_AT_LOG_EVERY = 5.0
 
 
 class ChildFailed(Unavailable):
@@ -38,7 +43,9 @@ class ChildPlan:
     """How a child is started, known to be ready, and stopped. Times are in seconds.
 
     `prepare` makes sure that it is ready and returns; without it the child itself writes to
-    the file descriptor it is given as `--ready-fd`.
+    the file descriptor it is given as `--ready-fd`. Where `is_alive` is given, it is asked
+    every `look_every` seconds once the child is ready, and may take `look_within`. A log of more
+    than `log_limit` bytes is set aside.
     """
 
     name: str
@@ -47,6 +54,10 @@ class ChildPlan:
     prepare: Callable[[], Awaitable[None]] | None = None
     stop_within: float = 20.0
     tries: int = 4
+    is_alive: Callable[[], Awaitable[bool]] | None = None
+    look_every: float = 10.0
+    look_within: float = 30.0
+    log_limit: int = 20_000_000
 
 
 class Child:
@@ -105,19 +116,23 @@ class Child:
         if self._stopping.is_set():  # asked to stop while it was being started
             self.kill()
         self._tenure.note(self.plan.name, process.pid)
-        watch = asyncio.create_task(self._watch_readiness(readable))
+        was_ready = asyncio.Event()
+        minding = [
+            asyncio.create_task(self._mind(process.pid, readable, was_ready)),
+            asyncio.create_task(self._keep_log_small()),
+        ]
         try:
             code = await process.wait()
         finally:
-            was_ready = watch.done() and not watch.cancelled() and watch.exception() is None
-            watch.cancel()
+            for task in minding:
+                task.cancel()
             self._process = None
             _end_rest_of_group(process.pid)
+            await asyncio.gather(*minding, return_exceptions=True)
         self._tenure.forget(self.plan.name)
-        return was_ready and watch.result(), code
+        return was_ready.is_set(), code
 
     async def _spawn(self, ready_fd: int) -> asyncio.subprocess.Process:
-        self._set_big_log_aside()
         told = [] if self.plan.prepare else ["--ready-fd", str(ready_fd)]
         assignments = [f"{name}={value}" for name, value in self.plan.variables.items()]
         leash = [sys.executable, "-E", "-S", _LEASH, str(os.getpid()), *assignments, "--"]
@@ -133,20 +148,51 @@ class Child:
                 start_new_session=True,  # Ctrl-C is for the supervisor, which stops us in order
             )
 
-    def _set_big_log_aside(self) -> None:
-        if self.log.exists() and self.log.stat().st_size > BIG_LOG:
-            self.log.replace(self.log.with_suffix(".log.1"))
+    async def _keep_log_small(self) -> None:
+        while True:
+            try:
+                set_aside_if_big(self.log, self.plan.log_limit)
+            except OSError as failure:  # a full disk, say: the child may still do something
+                self._on_news(f"the log of {self.plan.name} could not be set aside: {failure}")
+            await asyncio.sleep(_LOOK_AT_LOG_EVERY)
 
-    async def _watch_readiness(self, readable: int) -> bool:
-        if self.plan.prepare:
-            os.close(readable)
-            await self.plan.prepare()
-            is_ready = True
-        else:
-            is_ready = await _first_byte(readable)
-        if is_ready:
-            self.ready.set()
-        return is_ready
+    async def _mind(self, pid: int, readable: int, was_ready: asyncio.Event) -> None:
+        """See that it gets ready, and stays alive; end it otherwise, to be started again."""
+        try:
+            is_ready = await self._gets_ready(readable)
+        except Exception as failure:
+            self._end_for(pid, f"did not get ready: {failure}")
+            return
+        if not is_ready:  # it has ended
+            return
+        was_ready.set()
+        self.ready.set()
+        if self.plan.is_alive is not None:
+            await self._until_lifeless(self.plan.is_alive)
+            self._end_for(pid, "does not answer any more")
+
+    async def _gets_ready(self, readable: int) -> bool:
+        if self.plan.prepare is None:
+            return await _first_byte(readable)
+        os.close(readable)
+        await self.plan.prepare()
+        return True
+
+    async def _until_lifeless(self, is_alive: Callable[[], Awaitable[bool]]) -> None:
+        misses = 0
+        while misses < MISSES:
+            await asyncio.sleep(self.plan.look_every)
+            try:
+                found = await asyncio.wait_for(is_alive(), self.plan.look_within)
+            except Exception:  # nobody listens, or it took too long
+                found = False
+            misses = 0 if found else misses + 1
+
+    def _end_for(self, pid: int, reason: str) -> None:
+        """End this run; one that is being stopped has its own time for it."""
+        if not self._stopping.is_set():
+            self._on_news(f"{self.plan.name} {reason}; ending it")
+            _end_rest_of_group(pid)
 
     async def stop(self) -> None:
         """Ask it to end, and end it for good when it takes too long."""

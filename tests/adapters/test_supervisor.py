@@ -8,12 +8,14 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adapters.supervisor.child import Child, ChildFailed, ChildPlan
+from adapters.supervisor.child import MISSES, Child, ChildFailed, ChildPlan
 from adapters.supervisor.ports import check_free, choose_ports
 from adapters.supervisor.processes import Process, birth_of, end_group, is_alive
+from adapters.supervisor.pulse import answers
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.tenure import AlreadyUp, Tenure
 from domain.errors import BadInput, Unavailable
@@ -22,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 # A child that says it is ready, and writes down when it was asked to stop.
 PROGRAM = textwrap.dedent("""
-    import os, signal, sys, subprocess
-    name, diary, ready = sys.argv[1], sys.argv[2], int(sys.argv[-1])
+    import os, signal, sys, subprocess, time
+    name, diary, ready = sys.argv[1], sys.argv[2], sys.argv[-1]
     def note(word):
         with open(diary, "a") as file:
             file.write(f"{name} {word} {os.getpid()}\\n")
@@ -38,7 +40,11 @@ PROGRAM = textwrap.dedent("""
         helper = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
         note(f"helper={helper.pid}")
     note("started")
-    os.write(ready, b"1")
+    if "prepared" not in sys.argv:
+        os.write(int(ready), b"1")
+    while "chatty" in sys.argv:
+        print("something happened " * 50, flush=True)
+        time.sleep(0.001)
     while True:
         signal.pause()
 """)
@@ -69,9 +75,9 @@ def plan(tmp_path: Path) -> Plan:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
 
-    def make(name: str, *manners: str, stop_within: float = 10.0) -> ChildPlan:
+    def make(name: str, *manners: str, **more: Any) -> ChildPlan:
         command = [sys.executable, str(program), name, str(tmp_path / "diary"), *manners]
-        return ChildPlan(name, command, stop_within=stop_within, tries=2)
+        return ChildPlan(name, command, **{"stop_within": 10.0, "tries": 2, **more})
 
     return make
 
@@ -160,6 +166,127 @@ async def test_a_child_that_will_not_stop_is_ended(
 
     assert birth_of(pid) is None
     assert news == ["one did not stop in 0.2 s; ended it"]
+
+
+async def test_a_child_that_lives_and_does_not_answer_is_ended_and_started_again(
+    plan: Plan, tmp_path: Path, tenure: Tenure
+) -> None:
+    news: list[str] = []
+
+    async def is_alive() -> bool:
+        return len(diary(tmp_path, "started")) > 1
+
+    (child,) = children_of(
+        [plan("one", "stubborn", is_alive=is_alive, look_every=0.01)], tmp_path, tenure, news
+    )
+    supervisor = Supervisor([child])
+    await supervisor.start()
+
+    await until(lambda: len(diary(tmp_path, "started")) == 2)
+
+    assert news[0] == "one does not answer any more; ending it"
+    child.kill()
+    await supervisor.stop()
+
+
+async def test_a_child_that_is_merely_slow_is_left_alone(
+    plan: Plan, tmp_path: Path, tenure: Tenure
+) -> None:
+    looks = 0
+
+    async def is_alive() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks % MISSES:
+            raise TimeoutError
+        return True
+
+    (child,) = children_of([plan("one", is_alive=is_alive, look_every=0.001)], tmp_path, tenure)
+    supervisor = Supervisor([child])
+    await supervisor.start()
+
+    await until(lambda: looks > 10 * MISSES)
+
+    assert len(diary(tmp_path, "started")) == 1
+    await supervisor.stop()
+
+
+def test_a_slow_machine_has_minutes_rather_than_seconds() -> None:
+    plan = ChildPlan("service", [])
+
+    assert MISSES * (plan.look_every + plan.look_within) >= 90
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_alive"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", True),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+async def test_a_service_is_alive_that_says_so(answer: bytes, is_alive: bool) -> None:
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    assert await answers("0.0.0.0", port) is is_alive
+    assert asked == [b"GET /livez HTTP/1.1\r\n"]
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await answers("127.0.0.1", port)
+
+
+async def test_a_restarted_child_that_cannot_be_prepared_is_reported_and_tried_again(
+    plan: Plan, tmp_path: Path, tenure: Tenure
+) -> None:
+    news: list[str] = []
+    faults: list[Exception | None] = [None, Unavailable("no namespace"), None]
+
+    async def prepare() -> None:
+        await until(lambda: len(diary(tmp_path, "started")) == 4 - len(faults))
+        if (fault := faults.pop(0)) is not None:
+            raise fault
+
+    (child,) = children_of([plan("one", "prepared", prepare=prepare)], tmp_path, tenure, news)
+    supervisor = Supervisor([child])
+    await supervisor.start()
+    assert child.pid is not None
+
+    os.kill(child.pid, signal.SIGKILL)
+    await until(lambda: len(diary(tmp_path, "started")) == 3 and not faults)
+
+    assert news == [
+        "one was killed by signal 9; starting it again",
+        "one did not get ready: no namespace; ending it",
+        "one was killed by signal 9; starting it again",
+    ]
+    await supervisor.stop()
+
+
+async def test_the_log_of_a_child_that_never_ends_does_not_grow_for_ever(
+    plan: Plan, tmp_path: Path, tenure: Tenure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.supervisor.child._LOOK_AT_LOG_EVERY", 0.01)
+    (child,) = children_of([plan("one", "chatty", log_limit=20_000)], tmp_path, tenure)
+    supervisor = Supervisor([child])
+    await supervisor.start()
+    aside = tmp_path / "one.log.1"
+
+    await until(aside.exists)
+    first = aside.stat().st_mtime_ns
+    await until(lambda: aside.stat().st_mtime_ns > first)
+
+    assert b"\0" not in child.log.read_bytes(), "it appends, and leaves no hole"
+    assert child.log.stat().st_size < 1_000_000
+    await supervisor.stop()
 
 
 async def test_a_child_that_never_gets_ready_is_given_up_with_its_last_words(
