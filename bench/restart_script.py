@@ -114,6 +114,8 @@ class Script:
     async def _answer(self, party: int, deed: str) -> None:
         """Answer the newest invitation in the mailbox, or with `stale` the first one."""
         invitations = await self._invitations(party)
+        if not invitations:
+            return
         about = invitations[0] if deed == "stale" else invitations[-1]
         now = datetime.now(UTC).replace(microsecond=0)
         raw, said = self._compose(party, deed, about, now)
@@ -151,7 +153,8 @@ class Script:
                 return
 
     async def _invitations(self, party: int) -> list[Invitation]:
-        """The REQUESTs that this party has, oldest first; waits for the first one."""
+        """The REQUESTs that this party has, oldest first; waits for the first one. None come to
+        a party whose invitation never left, and of which nobody can know."""
         while True:
             try:
                 mails = self.installation.query(
@@ -162,9 +165,20 @@ class Script:
             except sqlite3.OperationalError:
                 mails = []
             found = [each for (raw,) in mails if (each := _request_in(raw)) is not None]
-            if found:
+            if found or self._is_in_doubt(party):
                 return found
             await asyncio.sleep(_PAUSE)
+
+    def _is_in_doubt(self, party: int) -> bool:
+        try:
+            [(uncertain,)] = self.installation.query(
+                "parley.db",
+                "SELECT count(*) FROM outbox WHERE recipient = ? AND state = 'uncertain'",
+                self.address(party),
+            )
+        except sqlite3.OperationalError:
+            return False
+        return bool(uncertain)
 
     def model(self) -> tuple[MeetingState, list[str]]:
         """The state and the event types that the pure rules lead to."""
