@@ -1,7 +1,8 @@
 """The people of the demo: each has an address, a zone, a mail program and a calendar."""
 
+import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from adapters.attendees.calendar import AttendeeCalendar, Received
 from adapters.attendees.client import Client
@@ -32,6 +33,8 @@ class Person:
     calendar: AttendeeCalendar = field(init=False)
     receipts: list[Receipt] = field(default_factory=list)
 
+    _answered_at: datetime = field(init=False, default=datetime.min.replace(tzinfo=UTC))
+
     def __post_init__(self) -> None:
         self.calendar = AttendeeCalendar(self.address)
 
@@ -61,22 +64,32 @@ class Person:
 
     async def accept(self, invitation: Invitation, where: Installation) -> str:
         """Press "yes" on that revision; returns what the server said."""
-        now = datetime.now(UTC)
+        now = await self._tick()
         raw = self.client.answer(invitation, self.address, self.name, "ACCEPTED", now)
         return await self._send(raw, invitation, where)
 
     async def propose(self, invitation: Invitation, slot: Slot, where: Installation) -> str:
         """Propose another time; returns what the server said."""
+        now = await self._tick()
         raw = self.client.propose(
             invitation,
             self.address,
             self.name,
             slot.start,
             slot.end,
-            datetime.now(UTC),
+            now,
             comment="Could we make it later?",
         )
         return await self._send(raw, invitation, where)
+
+    async def _tick(self) -> datetime:
+        """Now, in a later second than this person's last answer: two answers to one revision are
+        told apart by their DTSTAMP, which counts whole seconds (RFC 5546 §2.1.5)."""
+        free_from = self._answered_at + timedelta(seconds=1)
+        while (now := datetime.now(UTC)) < free_from:  # noqa: ASYNC110  # a clock has no event
+            await asyncio.sleep((free_from - now).total_seconds())
+        self._answered_at = now.replace(microsecond=0)
+        return now
 
     async def _send(self, raw: bytes, invitation: Invitation, where: Installation) -> str:
         port = where.intake_port

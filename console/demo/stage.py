@@ -37,11 +37,6 @@ class Stage:
             f"[dim]{at:6.2f} s[/dim]  [bold cyan]{who:<6}[/bold cyan] {what}", soft_wrap=True
         )
 
-    async def pause(self) -> None:
-        """People take a moment. Also, calendars tell two mails of one revision apart by their
-        DTSTAMP, which counts whole seconds (RFC 5546 §2.1.5)."""
-        await asyncio.sleep(1.2)
-
     def expect(self, promise: str, holds: bool) -> None:
         """Note a promise that held. Raises `ExpectationFailed` for one that did not."""
         if not holds:

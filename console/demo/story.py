@@ -87,7 +87,6 @@ async def _both_are_invited(stage: Stage, cast: Cast) -> None:
 
 async def _ada_accepts(stage: Stage, cast: Cast, href: str) -> None:
     ada = cast.ada
-    await stage.pause()
     stage.tell("Ada", f"accepts {shown(cast.slots[0], ada.zone)} in Google Calendar")
     await ada.accept(ada.invitations[0], stage.where)
     await stage.until_meeting(
@@ -97,7 +96,6 @@ async def _ada_accepts(stage: Stage, cast: Cast, href: str) -> None:
 
 async def _bela_proposes_and_the_worker_dies(stage: Stage, cast: Cast, href: str) -> None:
     bela = cast.bela
-    await stage.pause()
     stage.tell("Bela", f"proposes {shown(cast.wish, bela.zone)} in Outlook (COUNTER)")
     said = await bela.propose(bela.invitations[0], cast.wish, stage.where)
     killed = stage.where.kill_child("worker")
@@ -120,7 +118,6 @@ async def _bela_proposes_and_the_worker_dies(stage: Stage, cast: Cast, href: str
 
 async def _a_late_yes_to_the_old_time(stage: Stage, cast: Cast, href: str) -> None:
     ada = cast.ada
-    await stage.pause()
     stage.tell("Ada", "her phone, offline until now, sends a yes to the old time (SEQUENCE 0)")
     await ada.accept(ada.invitations[0], stage.where)
 
@@ -141,7 +138,6 @@ async def _a_late_yes_to_the_old_time(stage: Stage, cast: Cast, href: str) -> No
 
 async def _ada_accepts_the_new_time(stage: Stage, cast: Cast, href: str) -> dict[str, Any]:
     ada = cast.ada
-    await stage.pause()
     stage.tell("Ada", f"accepts {shown(cast.wish, ada.zone)} (SEQUENCE 1)")
     await ada.accept(_latest(ada), stage.where)
     meeting = await stage.until_meeting(
