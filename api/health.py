@@ -53,7 +53,8 @@ async def readyz(ports: PortsDep) -> Response:
 async def _run(check: Check) -> str | None:
     """The fault a check finds; one that hangs or breaks has found one."""
     try:
-        return await asyncio.wait_for(check(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await check()
     except TimeoutError:
         return f"no answer within {PATIENCE:g} s"
     except Exception as fault:  # whatever a driver raises is a fault to report, not a 500

@@ -99,7 +99,8 @@ class Child:
 
     async def _rest(self, pause: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._stopping.wait()
 
     async def _run_once(self) -> tuple[bool, int]:
         """Start it and wait for its end: whether it was ready in between, and its status."""
@@ -183,7 +184,10 @@ class Child:
         while misses < MISSES:
             await asyncio.sleep(self.plan.look_every)
             try:
-                found = await asyncio.wait_for(is_alive(), self.plan.look_within)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes in the
+                # instant of the answer, and we would look for ever.
+                async with asyncio.timeout(self.plan.look_within):
+                    found = await is_alive()
             except Exception:  # nobody listens, or it took too long
                 found = False
             misses = 0 if found else misses + 1
@@ -203,7 +207,8 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), self.plan.stop_within)
+            async with asyncio.timeout(self.plan.stop_within):
+                await process.wait()
         except TimeoutError:
             self._on_news(f"{self.plan.name} did not stop in {self.plan.stop_within:g} s; ended it")
             self.kill()
