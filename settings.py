@@ -38,6 +38,35 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_connections: int = Field(default=4, ge=1, le=64)
     smtp_timeout: float = 60.0
+    smtp_ca_file: Path | None = None  # trusts this authority instead of the system's
+    smtp_mails_per_connection: int = Field(default=100, ge=1)
+
+    installation: str = ""  # the name of the place that mail leaves from; see docs/outbox.md
+    hold_all: bool = False  # nothing leaves: for development, and for looking before sending
+    mails_per_second: float = Field(default=0, ge=0)  # through the relay; 0: no limit
+    mails_per_second_to: dict[str, float] = {}  # by recipient's domain; "*" is every other one
+    mails_per_second_of: dict[str, float] = {}  # by kind, or its beginning up to a dot
+    connections_to: dict[str, int] = {}  # at once, by recipient's domain; "*" is every other one
+    recipient_cap: int = Field(default=100, ge=0)  # mails to one address in a day; 0: no limit
+    quiet_hours: str = ""  # "22:00-07:00" in the recipient's zone; holds back reminders only
+    dispatchers: int = Field(default=1, ge=1, le=64)  # that run at once in all of the installation
+    dkim_selector: str = ""
+    dkim_domain: str = ""  # empty: the mail domain
+    dkim_key_file: Path | None = None  # PEM of the private key
+
+    intake_mails_per_minute: float = Field(default=600, ge=0)  # from one peer; 0: no limit
+    lmtp_host: str = "127.0.0.1"
+    lmtp_port: int = 0  # 0: no LMTP
+    imap_host: str = ""  # empty: no mailbox is watched
+    imap_port: int = 993
+    imap_security: Literal["tls", "starttls", "none"] = "tls"
+    imap_username: str = ""
+    imap_password: str = ""
+    imap_folder: str = "INBOX"
+    intake_webhook_secret: str = ""  # of `POST /intake/raw`; empty: refused
+    postmark_password: str = ""  # of `POST /intake/postmark`, user `postmark`; empty: refused
+    mailgun_signing_key: str = ""  # of `POST /intake/mailgun`; empty: refused
+    keep_raw_mail_for: int = Field(default=90, ge=1)  # days that the bytes of mails are kept
 
     temporal_address: str = ""  # empty: TEMPORAL_ADDRESS or a profile, else 127.0.0.1:7233
     temporal_namespace: str = "default"

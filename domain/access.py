@@ -22,6 +22,8 @@ class Scope(StrEnum):
     MEETINGS_WRITE = "meetings:write"
     PEOPLE = "people"
     WEBHOOKS = "webhooks"
+    MESSAGES_READ = "messages:read"
+    MESSAGES_WRITE = "messages:write"  # send, hold, release and drop mail; suppressions
     ADMIN = "admin"  # keys themselves, and everything else
 
 
@@ -150,6 +152,7 @@ class Purpose(StrEnum):
     BOUNCE = "b"  # the envelope sender of one party's mail
     PAGE = "p"  # the party's own page
     ALIAS = "a"  # the address a party appears under in the other's calendar
+    UNSUBSCRIBE = "u"  # the page and the address that end optional mail
 
 
 class Capability(Frozen):

@@ -176,6 +176,11 @@ Address = Annotated[str, AfterValidator(_checked(as_address))]
 """One bare mail address with a lower-case ASCII domain."""
 
 
+def domain_of(address: str) -> str:
+    """The domain of a bare mail address, in lower case; '' for what has none."""
+    return address.rpartition("@")[2].lower()
+
+
 def same_mailbox(one: str, other: str) -> bool:
     """Whether two addresses reach one mailbox, as far as anyone outside can tell (case folded)."""
     return one.casefold() == other.casefold()

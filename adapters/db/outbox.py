@@ -19,6 +19,7 @@ from adapters.db.schema import outbox, outbox_attempts
 from domain.errors import Refused
 from domain.outbox.model import Claim, Draft, MessageState, MessageStatus, Phase, Report
 from domain.outbox.rules import Ruling, origins, state_after_lease
+from domain.values import domain_of
 
 BELL = "outbox"
 """Rung when a message became due."""
@@ -53,8 +54,7 @@ def enqueue(c: sa.Connection, owner: str, draft: Draft, at: datetime) -> int:
 
     Raises `Refused` when another message carries the same Message-ID.
     """
-    values = draft.model_dump() | {"owner": owner, "created_at": at, "next_at": at}
-    values["state"] = MessageState.QUEUED.value
+    values = _row(owner, draft, at)
     new = c.execute(_ENQUEUE, values).scalar()
     if new is not None:
         ring_after_commit(c, BELL)
@@ -63,6 +63,19 @@ def enqueue(c: sa.Connection, owner: str, draft: Draft, at: datetime) -> int:
     if present is None:
         raise Refused("Another message has this Message-ID already.")
     return int(present)
+
+
+def _row(owner: str, draft: Draft, at: datetime) -> dict[str, Any]:
+    return {
+        **draft.model_dump(exclude={"postage"}),
+        **draft.postage.model_dump(),
+        "owner": owner,
+        "created_at": at,
+        "next_at": at,
+        "state": MessageState.QUEUED.value,
+        "folded_recipient": draft.recipient.casefold(),
+        "domain": domain_of(draft.recipient),
+    }
 
 
 def _is(*states: MessageState) -> sa.TextClause:

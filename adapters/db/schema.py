@@ -46,6 +46,9 @@ installation = sa.Table(
     # growing after a restore into a cluster whose ids are lower.
     _number("transaction_offset", server_default="0"),
     _maybe("secret_fingerprint"),  # None until a process with a secret has started
+    # Where this database sends mail from; a copy elsewhere finds another place and sends nothing.
+    _maybe("place"),
+    _maybe_at("placed_at"),
 )
 
 journal = sa.Table(
@@ -207,6 +210,9 @@ inbox = sa.Table(
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
     _maybe_at("claimed_until"),
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),  # times it arrived
+    sa.Column("about", sa.BigInteger, nullable=True),  # the message whose bounce address it came to
+    sa.Column("replays", sa.Integer, nullable=False, server_default="0"),
+    _maybe_at("raw_forgotten_at"),  # `raw` is empty since
     sa.Index("ix_inbox_stream", "stream", "id"),
     # What an address holds is counted at every RCPT; rows would have to be read past `raw`.
     sa.Index("ix_inbox_token", "stream", "party", "purpose", "received_at", "read_at"),
@@ -241,19 +247,50 @@ outbox = sa.Table(
     _maybe("last_reply"),
     _at("created_at"),
     _maybe_at("sent_at"),
+    # Postage, as the draft said.
+    sa.Column("priority", sa.Integer, nullable=False, server_default="1"),
+    _text("on_unknown", server_default="hold"),
+    _maybe_at("expires_at"),
+    _maybe("zone"),
+    sa.Column("quiet", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("optional", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("revision", sa.BigInteger, nullable=True),
+    # What shaping and suppression look at.
+    _text("folded_recipient", server_default=""),
+    _text("domain", server_default=""),
+    _maybe_at("paced_at"),  # the turn it was given, when its lane was full
+    _maybe("held_because"),
+    # What became of it.
+    sa.Column("resends", sa.Integer, nullable=False, server_default="0"),  # after `uncertain`
+    _maybe("proof"),  # how `sent` is known
+    _maybe("fate"),  # what was heard of it afterwards
+    _maybe("signature"),  # DKIM header lines, made once, so that every attempt has equal bytes
+    _maybe("digest"),
+    sa.Column("merged_into", sa.BigInteger, nullable=True),
+    _maybe("fingerprint"),  # of the request that asked for it
+    _maybe_at("raw_forgotten_at"),  # `raw` is empty since
     sa.UniqueConstraint("kind", "subject", "occasion", "recipient"),
     sa.Index("ix_outbox_subject", "subject"),
+    sa.Index("ix_outbox_owner_id", "owner", "id"),
+    sa.Index("ix_outbox_recipient", "folded_recipient", "sent_at"),
     sa.Index(
         "ix_outbox_due",
+        "priority",
         "next_at",
-        sqlite_where=sa.text("state IN ('queued', 'retry')"),
-        postgresql_where=sa.text("state IN ('queued', 'retry')"),
+        sqlite_where=sa.text("state IN ('queued', 'retry', 'held')"),
+        postgresql_where=sa.text("state IN ('queued', 'retry', 'held')"),
     ),
     sa.Index(
         "ix_outbox_leased",
         "lease_until",
         sqlite_where=sa.text("state IN ('claimed', 'sending')"),
         postgresql_where=sa.text("state IN ('claimed', 'sending')"),
+    ),
+    sa.Index(
+        "ix_outbox_uncertain",
+        "subject",
+        sqlite_where=sa.text("state = 'uncertain'"),
+        postgresql_where=sa.text("state = 'uncertain'"),
     ),
     sqlite_autoincrement=True,
 )
@@ -268,6 +305,76 @@ outbox_attempts = sa.Table(
     sa.Column("code", sa.Integer, nullable=True),
     _text("reply"),
     _text("state"),  # the state it led to
+    _maybe("server"),  # who was talked to, and how safely
+)
+
+outbox_events = sa.Table(
+    "outbox_events",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("message_id", sa.BigInteger, nullable=False),
+    _at("at"),
+    _text("type"),
+    _text("detail"),
+    _maybe("by"),  # the key of the person who did it
+    sa.Index("ix_outbox_events_message_id", "message_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+outbox_lanes = sa.Table(
+    "outbox_lanes",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),  # `domain/example.org`, `kind/order.paid`, `all`
+    _at("free_at"),  # when the next message may go
+    sa.Column("strikes", sa.Integer, nullable=False, server_default="0"),
+    _maybe_at("backs_off_until"),
+    _maybe("because"),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    _text("owner"),
+    _text("folded_address"),
+    _text("address"),
+    _text("scope"),
+    _text("reason"),
+    _text("detail"),
+    sa.Column("message", sa.BigInteger, nullable=True),
+    _at("created_at"),
+    _maybe_at("until"),
+    _maybe_at("lifted_at"),
+    sa.UniqueConstraint("owner", "folded_address", "scope"),
+    sqlite_autoincrement=True,
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    _text("key", unique=True),
+    _text("source"),
+    _text("reason"),
+    _text("mail_from"),
+    _text("recipient"),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _at("received_at"),
+    _text("state"),
+    _maybe_at("settled_at"),
+    sa.Column("inbox_id", sa.BigInteger, nullable=True),  # what a replay made of it
+    sa.Column("copies", sa.Integer, nullable=False, server_default="1"),
+    sa.Index("ix_quarantine_state", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+imap_mailboxes = sa.Table(
+    "imap_mailboxes",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),  # account and folder
+    _number("uidvalidity"),
+    _number("last_uid"),
+    _at("updated_at"),
 )
 
 webhooks = sa.Table(

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from domain.postage import OnUnknown, Postage
 from domain.values import Frozen, Instant
 
 
@@ -21,6 +22,7 @@ class Draft(Frozen):
     mail_from: str
     message_id: str
     raw: bytes
+    postage: Postage = Postage()
 
 
 class MessageState(StrEnum):
@@ -36,9 +38,83 @@ class MessageState(StrEnum):
     RETRY = "retry"  # provably not accepted; due again at `next_at`
     FAILED = "failed"
     UNCERTAIN = "uncertain"
+    HELD = "held"  # until `next_at`, or, where that is `NEVER`, until a person releases it
+    SUPPRESSED = "suppressed"  # its address takes no mail like this; see `Suppression`
+    EXPIRED = "expired"  # not wanted any more: its `expires_at` passed before it left
+    CANCELLED = "cancelled"  # dropped by a person
+    MERGED = "merged"  # became a part of the digest `merged_into`
 
 
-FINAL_STATES = frozenset({MessageState.SENT, MessageState.FAILED, MessageState.UNCERTAIN})
+FINAL_STATES = frozenset(
+    {
+        MessageState.SENT,
+        MessageState.FAILED,
+        MessageState.UNCERTAIN,
+        MessageState.SUPPRESSED,
+        MessageState.EXPIRED,
+        MessageState.CANCELLED,
+        MessageState.MERGED,
+    }
+)
+
+
+class Hold(StrEnum):
+    """Why a message is held."""
+
+    PERSON = "person"  # until a person releases it
+    QUIET_HOURS = "quiet-hours"  # until the recipient's morning
+    RECIPIENT_CAP = "recipient-cap"  # until the recipient has had less mail in a day
+    DIGEST = "digest"  # until its digest is due
+    SCHEDULED = "scheduled"  # until the instant its sender asked for
+
+
+class Proof(StrEnum):
+    """How it is known that a message was taken by the recipient's side."""
+
+    REPLY = "reply"  # 250 to the final dot
+    ASSUMED = "assumed"  # nobody knows; its kind says so (`OnUnknown.ASSUME_SENT`)
+    ANSWER = "answer"  # somebody answered it, which they could not without having it
+    CLICK = "click"  # a link that only it carries was followed
+    REPORT = "report"  # a delivery report or a bounce came back for it (RFC 3464)
+    PROVIDER = "provider"  # the relay's own event says so
+    PERSON = "person"  # a person looked, and said so
+
+
+class DeliveryFate(StrEnum):
+    """What was heard of a message after it left, in the words senders share."""
+
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class SuppressionScope(StrEnum):
+    """Which mail an address is not sent."""
+
+    ALL = "all"
+    OPTIONAL = "optional"  # reminders and the like: what can be unsubscribed from
+
+
+class SuppressionReason(StrEnum):
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    PERSON = "person"
+
+
+class Suppression(Frozen):
+    """An address that an owner's mail does not go to, and why. `until` None: until lifted."""
+
+    id: int
+    owner: str
+    address: str
+    scope: SuppressionScope
+    reason: SuppressionReason
+    detail: str = ""
+    message: int | None = None  # the one it came of
+    created_at: Instant
+    until: Instant | None = None
 
 
 class Phase(StrEnum):
@@ -75,6 +151,8 @@ class Claim(Frozen):
     recipient: str
     raw: bytes
     created_at: Instant
+    on_unknown: OnUnknown = OnUnknown.HOLD
+    resends: int = 0
 
 
 class MessageStatus(Frozen):

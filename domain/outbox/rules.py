@@ -57,6 +57,11 @@ _NEXT: Mapping[MessageState, frozenset[MessageState]] = MappingProxyType(
         ),
         MessageState.SENT: frozenset(),
         MessageState.FAILED: frozenset(),
+        MessageState.HELD: frozenset({MessageState.CLAIMED}),
+        MessageState.SUPPRESSED: frozenset(),
+        MessageState.EXPIRED: frozenset(),
+        MessageState.CANCELLED: frozenset(),
+        MessageState.MERGED: frozenset(),
     }
 )
 
