@@ -45,7 +45,7 @@ up: $(READY)
 	@$(BIN)/parley up
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: format lint types imports test
 
