@@ -225,6 +225,19 @@ inbox = sa.Table(
     sqlite_autoincrement=True,
 )
 
+IS_APART = (
+    "state IN ('retry', 'held', 'uncertain', 'failed',"
+    " 'suppressed', 'expired', 'cancelled', 'merged')"
+)
+"""The messages that are not simply on their way or sent. SQLite uses a partial index only for
+queries that say its condition in the same words."""
+
+NEEDS_ATTENTION = (
+    "state IN ('uncertain', 'failed') OR (state = 'held' AND held_because = 'person')"
+    " OR fate IN ('bounced', 'complained')"
+)
+"""The messages that somebody should look at: `domain.outbox.views.needs_attention` in SQL."""
+
 outbox = sa.Table(
     "outbox",
     metadata,
@@ -291,6 +304,22 @@ outbox = sa.Table(
         "subject",
         sqlite_where=sa.text("state = 'uncertain'"),
         postgresql_where=sa.text("state = 'uncertain'"),
+    ),
+    # What is seldom, found among very many that were sent.
+    sa.Index(
+        "ix_outbox_apart",
+        "owner",
+        "state",
+        "id",
+        sqlite_where=sa.text(IS_APART),
+        postgresql_where=sa.text(IS_APART),
+    ),
+    sa.Index(
+        "ix_outbox_attention",
+        "owner",
+        "id",
+        sqlite_where=sa.text(NEEDS_ATTENTION),
+        postgresql_where=sa.text(NEEDS_ATTENTION),
     ),
     sqlite_autoincrement=True,
 )

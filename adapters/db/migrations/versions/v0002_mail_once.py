@@ -9,6 +9,14 @@ down_revision = "0001"
 
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _WAITING = "state IN ('queued', 'retry', 'held')"
+_APART = (
+    "state IN ('retry', 'held', 'uncertain', 'failed',"
+    " 'suppressed', 'expired', 'cancelled', 'merged')"
+)
+_ATTENTION = (
+    "state IN ('uncertain', 'failed') OR (state = 'held' AND held_because = 'person')"
+    " OR fate IN ('bounced', 'complained')"
+)
 
 
 def upgrade() -> None:
@@ -38,7 +46,10 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     _shrink("outbox_attempts", "server")
-    for index in ("ix_outbox_uncertain", "ix_outbox_recipient", "ix_outbox_owner_id"):
+    for index in (
+        *("ix_outbox_attention", "ix_outbox_apart", "ix_outbox_uncertain"),
+        *("ix_outbox_recipient", "ix_outbox_owner_id"),
+    ):
         op.drop_index(index, "outbox")
     op.drop_index("ix_outbox_due", "outbox")
     _shrink("outbox", *_OUTBOX_COLUMNS)
@@ -120,6 +131,12 @@ def _index_outbox() -> None:
         sqlite_where=sa.text("state = 'uncertain'"),
         postgresql_where=sa.text("state = 'uncertain'"),
     )
+    for name, columns, condition in (
+        ("ix_outbox_apart", ["owner", "state", "id"], _APART),
+        ("ix_outbox_attention", ["owner", "id"], _ATTENTION),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "outbox", columns, sqlite_where=where, postgresql_where=where)
 
 
 def _is_sqlite() -> bool:
