@@ -8,6 +8,7 @@ import string
 import zlib
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -189,18 +190,38 @@ def token_hash(purpose: Purpose, token: str) -> str:
     return hashlib.sha256(f"{purpose}:{token.lower()}".encode()).hexdigest()
 
 
-def token_address(purpose: Purpose, token: str, domain: str) -> str:
-    """The mail address of a token: `r+<26 characters>@domain`, 34 octets at most (RFC 5321
-    §4.5.3.1.1 allows 64)."""
-    return f"{purpose}+{token}@{domain}"
+def token_address(purpose: Purpose, token: str, domain: str, number: int | None = None) -> str:
+    """The mail address of a token: `r+<26 characters>@domain`, or `b+<26 characters>-<number>`
+    for the bounces of one message; 47 octets before the @ at most (RFC 5321 §4.5.3.1.1 allows
+    64)."""
+    about = "" if number is None else f"-{number}"
+    return f"{purpose}+{token}{about}@{domain}"
 
 
-def read_token_address(address: str, domain: str) -> tuple[Purpose, str] | None:
-    """Purpose and token of one of our addresses, or None for any other address."""
+class TokenAddress(NamedTuple):
+    """One of our addresses, taken apart. `number` is the outbox id in a bounce address of one
+    message (VERP), None in every other; whoever knows the token can write any number there."""
+
+    purpose: Purpose
+    token: str
+    number: int | None = None
+
+    @property
+    def mark(self) -> str:
+        """What tells this address from every other one: token, and number if there is one."""
+        return self.token if self.number is None else f"{self.token}-{self.number}"
+
+
+_LOCAL = re.compile(rf"([a-z])\+([a-z0-9]{{{TOKEN_LENGTH}}})(?:-([1-9][0-9]{{0,17}}))?")
+
+
+def read_token_address(address: str, domain: str) -> TokenAddress | None:
+    """`address` taken apart, or None for any address that is not one of ours."""
     local, _, host = address.strip().rpartition("@")
-    prefix, plus, token = local.lower().partition("+")
-    if host.lower() != domain.lower() or not plus or len(token) != TOKEN_LENGTH:
+    parts = _LOCAL.fullmatch(local.lower())
+    if host.lower() != domain.lower() or parts is None or parts[1] not in set(Purpose):
         return None
-    if prefix not in set(Purpose) or not (token.isascii() and token.isalnum()):
+    purpose, number = Purpose(parts[1]), None if parts[3] is None else int(parts[3])
+    if number is not None and purpose is not Purpose.BOUNCE:
         return None
-    return Purpose(prefix), token
+    return TokenAddress(purpose, parts[2], number)

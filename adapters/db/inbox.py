@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as 
 
 from adapters.db import inputs
 from adapters.db.bell import ring_after_commit
-from adapters.db.schema import inbox, parties, people
+from adapters.db.schema import inbox, outbox, parties, people
 from domain.access import Capability
 from domain.inbox.load import Load
 from domain.inbox.model import Arrival, Reading
@@ -37,10 +37,12 @@ def accept(
     source: str,
     raw: bytes,
     received_at: datetime,
+    about: int | None = None,
 ) -> tuple[int, bool]:
     """Keep a mail under its `key`, with its unread input; returns its id and whether it is new.
 
-    Another copy of a mail is counted, and otherwise changes nothing.
+    Another copy of a mail is counted, and otherwise changes nothing. `about` is the number in
+    the address it came to; it counts only when it is a message to the same party.
     """
     row = {
         "key": key,
@@ -51,6 +53,7 @@ def accept(
         "source": source,
         "raw": raw,
         "received_at": received_at,
+        "about": about and _message_of(c, capability, about),
     }
     id, copies = c.execute(_ACCEPT, row).one()
     if copies > 1:
@@ -65,6 +68,20 @@ def accept(
     )
     ring_after_commit(c, BELL)
     return id, True
+
+
+_OF_PARTY = sa.select(outbox.c.id).where(
+    outbox.c.id == sa.bindparam("number"),
+    outbox.c.subject == sa.bindparam("of_stream"),
+    sa.func.coalesce(outbox.c.party, 0) == sa.bindparam("of_party"),
+)
+
+
+def _message_of(c: sa.Connection, capability: Capability, number: int) -> int | None:
+    """`number` if it is a message to whom the capability stands for: whoever knows a bounce
+    address of one message can write any other number there."""
+    values = {"number": number, "of_stream": capability.stream, "of_party": capability.party}
+    return c.execute(_OF_PARTY, values).scalar_one_or_none()
 
 
 _is_recent = inbox.c.received_at > sa.bindparam("since")

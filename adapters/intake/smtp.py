@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from adapters.db import capabilities, inbox
 from adapters.db.database import Database
 from adapters.smtp_listener import SmtpListener, content_of, sender_of
-from domain.access import Purpose, read_token_address
+from domain.access import Purpose, TokenAddress, read_token_address
 from domain.inbox.identity import message_key, with_crlf
 from domain.inbox.load import Load
 
@@ -22,7 +22,7 @@ MAX_RECIPIENTS = 20
 COMMIT_WITHIN = 20.0
 """Seconds after which a sender gets a 451 instead of waiting on."""
 
-_PURPOSES = frozenset({Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS})
+_PURPOSES = frozenset({Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS, Purpose.UNSUBSCRIBE})
 _UNKNOWN = "550 5.1.1 No such mailbox"
 _TOO_MANY = "452 4.5.3 Too many recipients"
 _FULL = "452 4.2.2 Too much has come to this mailbox; please try again later"
@@ -87,10 +87,10 @@ class _Reception:
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return _TOO_MANY
         named = read_token_address(address, self._mail_domain)
-        if named is None or named[0] not in _PURPOSES:
+        if named is None or named.purpose not in _PURPOSES:
             return _UNKNOWN
         async with asyncio.timeout(self._commit_within):
-            found = await self._database.read(lambda c: self._look_up(c, *named))
+            found = await self._database.read(lambda c: self._look_up(c, named))
         if found is None:
             return _UNKNOWN
         if found.is_full:
@@ -98,9 +98,9 @@ class _Reception:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient ok"
 
-    def _look_up(self, c: sa.Connection, purpose: Purpose, token: str) -> Load | None:
+    def _look_up(self, c: sa.Connection, named: TokenAddress) -> Load | None:
         """What has come to an address; None for one that is unknown or revoked."""
-        capability = capabilities.find(c, purpose, token)
+        capability = capabilities.find(c, named.purpose, named.token)
         return None if capability is None else inbox.load_of(c, capability, self._now())
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
@@ -121,10 +121,10 @@ class _Reception:
         keys = []
         for address in recipients:
             named = read_token_address(address, self._mail_domain)
-            capability = named and capabilities.find(c, *named)
+            capability = named and capabilities.find(c, named.purpose, named.token)
             if not named or not capability:
                 continue
-            key = message_key(named[1], raw)
+            key = message_key(named.mark, raw)
             inbox.accept(
                 c,
                 key=key,
@@ -133,6 +133,7 @@ class _Reception:
                 source="smtp",
                 raw=raw,
                 received_at=received_at,
+                about=named.number,
             )
             keys.append(key)
         return keys

@@ -27,6 +27,17 @@ def test_a_token_survives_being_lower_cased_on_the_way() -> None:
     assert read_token_address(f"R+{token.upper()}@Parley.Example.NET", "parley.example.net") == (
         Purpose.REPLY,
         token,
+        None,
+    )
+
+
+def test_the_bounce_address_of_a_message_gives_its_number() -> None:
+    token = derive_token(SECRET, REPLY)
+    address = token_address(Purpose.BOUNCE, token, "parley.example.net", 4711)
+    assert read_token_address(address.upper(), "parley.example.net") == (
+        Purpose.BOUNCE,
+        token,
+        4711,
     )
 
 
@@ -57,6 +68,12 @@ def test_a_token_of_one_purpose_is_unknown_for_another() -> None:
         "x+" + "a" * 26 + "@parley.example.net",
         "r+" + "a" * 26 + "@example.org",
         "r+" + "a" * 25 + "é@parley.example.net",
+        "r+" + "a" * 26 + "-1@parley.example.net",
+        "b+" + "a" * 26 + "-@parley.example.net",
+        "b+" + "a" * 26 + "-0@parley.example.net",
+        "b+" + "a" * 26 + "-1-1@parley.example.net",
+        "b+" + "a" * 26 + "-x1@parley.example.net",
+        "b+" + "a" * 26 + "-" + "9" * 19 + "@parley.example.net",
         "",
     ],
 )
@@ -65,8 +82,10 @@ def test_other_addresses_are_not_ours(address: str) -> None:
 
 
 def test_a_token_address_fits_a_local_part() -> None:
-    address = token_address(Purpose.REPLY, derive_token(SECRET, REPLY), "parley.example.net")
+    token = derive_token(SECRET, REPLY)
+    address = token_address(Purpose.BOUNCE, token, "parley.example.net", 10**18 - 1)
 
+    assert read_token_address(address, "parley.example.net") is not None
     assert len(address.partition("@")[0]) <= 64
 
 

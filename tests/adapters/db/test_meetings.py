@@ -68,11 +68,11 @@ async def test_each_party_has_addresses_and_a_page_of_its_own(asked: Database) -
     addresses |= {bo.reply_address, bo.bounce_address, bo.alias_address}
     opened = read_token_address(ana.reply_address, "parley.example.net")
     assert opened is not None
-    assert opened[0] is Purpose.REPLY
+    assert opened.purpose is Purpose.REPLY
     assert len(addresses) == 6
     assert ana.uid != bo.uid
     assert ana.page_url.startswith("https://example.net/p/")
-    found = await asked.read(lambda c: capabilities.find(c, *opened))
+    found = await asked.read(lambda c: capabilities.find(c, opened.purpose, opened.token))
     assert found == Capability(purpose=Purpose.REPLY, stream=stream_of(MEETING), party=1)
     assert await orders.store_of(asked).card(MEETING) == card
 

@@ -16,18 +16,19 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from adapters.db import inbox
+from adapters.db import capabilities, inbox
 from adapters.db.database import Bell, Database
 from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
 from adapters.intake.smtp import Intake
 from adapters.smtp_listener import SIZE_LIMIT
-from domain.access import Purpose
+from domain.access import Capability, Purpose, token_address
 from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
     MAIL,
     NOW,
+    SECRET,
     STREAM,
     address,
     given_a_meeting,
@@ -37,6 +38,7 @@ from tests.adapters.intake.letters import (
     revoke,
     token,
 )
+from tests.adapters.outbox_rows import draft, enqueue
 from tests.patience import until
 
 T = TypeVar("T")
@@ -137,14 +139,39 @@ async def test_unknown_revoked_and_foreign_addresses_get_one_answer(
     assert await kept(database) == []
 
 
-@pytest.mark.parametrize("purpose", [Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS])
+_ADDRESSES = [Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS, Purpose.UNSUBSCRIBE]
+
+
+@pytest.mark.parametrize("purpose", _ADDRESSES)
 async def test_every_address_we_gave_out_is_accepted(
     intake: Intake, database: Database, purpose: Purpose
 ) -> None:
+    await _grant(database, purpose)
+
     await mail(intake.port, address(purpose).upper())
 
     [row] = await kept(database)
     assert row.purpose == purpose
+
+
+async def _grant(database: Database, purpose: Purpose) -> None:
+    opened = Capability(purpose=purpose, stream=STREAM, party=1)
+    await database.write(lambda c: capabilities.grant(c, SECRET, opened, NOW))
+
+
+async def test_a_bounce_says_by_its_address_which_message_it_is_about(
+    intake: Intake, database: Database
+) -> None:
+    ours, bens, others = await enqueue(
+        database, draft(1), draft(2, party=2), draft(3, subject="meeting/other")
+    )
+
+    for number in (ours, bens, others, 4711):
+        await mail(
+            intake.port, token_address(Purpose.BOUNCE, token(Purpose.BOUNCE), DOMAIN, number)
+        )
+
+    assert [row.about for row in await kept(database)] == [ours, None, None, None]
 
 
 async def test_one_bad_recipient_does_not_sink_the_others(
