@@ -8,11 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
 from adapters.db.schema import suppressions
+from domain.errors import NotFound
 from domain.outbox.model import Suppression, SuppressionReason, SuppressionScope
+from domain.outbox.suppression import Measure, is_disproved
 
+_UNIQUE = ("owner", "folded_address", "scope")
+_ID = sa.select(suppressions.c.id).where(
+    *(suppressions.c[name] == sa.bindparam(name) for name in _UNIQUE)
+)
 _new = postgresql.insert(suppressions)
 _SUPPRESS = _new.on_conflict_do_update(
-    index_elements=["owner", "folded_address", "scope"],
+    index_elements=list(_UNIQUE),
     set_={
         **{
             name: _new.excluded[name]
@@ -20,7 +26,13 @@ _SUPPRESS = _new.on_conflict_do_update(
         },
         "lifted_at": sa.null(),
     },
-).returning(suppressions.c.id)
+    # What ends by itself does not take the place of what holds until somebody lifts it.
+    where=sa.or_(
+        _new.excluded.until.is_(None),
+        suppressions.c.until.is_not(None),
+        suppressions.c.lifted_at.is_not(None),
+    ),
+)
 
 
 def suppress(
@@ -35,8 +47,10 @@ def suppress(
     detail: str = "",
     message: int | None = None,
 ) -> int:
-    """Send no more mail of `scope` to `address` for `owner`; the newest reason replaces an
-    earlier one. Returns the id of the suppression."""
+    """Send no more mail of `scope` to `address` for `owner`; returns the id of the suppression.
+
+    The newest reason replaces an earlier one, unless that one holds for ever and this does not.
+    """
     row: dict[str, Any] = {
         "owner": owner,
         "folded_address": address.casefold(),
@@ -48,7 +62,8 @@ def suppress(
         "created_at": at,
         "until": until,
     }
-    return int(c.execute(_SUPPRESS, row).scalar_one())
+    c.execute(_SUPPRESS, row)
+    return int(c.execute(_ID, {name: row[name] for name in _UNIQUE}).scalar_one())
 
 
 _IS_LIVE = (
@@ -73,3 +88,112 @@ def living(
         one = Suppression(**row)
         found.setdefault((one.owner, one.address.casefold()), []).append(one)
     return found
+
+
+def impose(
+    c: sa.Connection,
+    owner: str,
+    address: str,
+    measure: Measure,
+    at: datetime,
+    *,
+    detail: str = "",
+    message: int | None = None,
+) -> int:
+    """`suppress` by what the rules say; `message` is the one that it came of."""
+    return suppress(
+        c,
+        owner,
+        address,
+        measure.scope,
+        measure.reason,
+        at,
+        until=measure.until,
+        detail=detail,
+        message=message,
+    )
+
+
+def of_address(c: sa.Connection, owner: str, address: str, now: datetime) -> list[Suppression]:
+    """What is in force at `now` for one address of an owner's mail; at most one of each scope."""
+    return living(c, [address], now).get((owner, address.casefold()), [])
+
+
+_OWN = sa.select(*_COLUMNS).where(suppressions.c.owner == sa.bindparam("of_owner"))
+_PAGE = (
+    _OWN.where(*_IS_LIVE, suppressions.c.id < sa.bindparam("below"))
+    .where(
+        sa.or_(
+            sa.bindparam("folded", type_=sa.Text).is_(None),
+            suppressions.c.folded_address == sa.bindparam("folded", type_=sa.Text),
+        )
+    )
+    .order_by(suppressions.c.id.desc())
+    .limit(sa.bindparam("most"))
+)
+_ONE = _OWN.where(suppressions.c.id == sa.bindparam("wanted"), *_IS_LIVE)
+_LIFT = (
+    sa.update(suppressions)
+    .where(suppressions.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .where(suppressions.c.lifted_at.is_(None))
+    .values(lifted_at=sa.bindparam("at"))
+)
+_NEWEST = 2**62
+
+
+def list_page(
+    c: sa.Connection,
+    owner: str,
+    now: datetime,
+    *,
+    address: str | None = None,
+    below: int | None = None,
+    limit: int = 50,
+) -> list[Suppression]:
+    """What is in force at `now` for an owner, the newest first; of one `address` only, whatever
+    its case. The next page is that below the last id of this one."""
+    values = {
+        "of_owner": owner,
+        "now": now,
+        "folded": None if address is None else address.casefold(),
+        "below": _NEWEST if below is None else below,
+        "most": limit,
+    }
+    return [Suppression(**row) for row in c.execute(_PAGE, values).mappings()]
+
+
+def get(c: sa.Connection, owner: str, id: int, now: datetime) -> Suppression:
+    """Raises `NotFound` for what is not in force, and for another owner's."""
+    row = c.execute(_ONE, {"of_owner": owner, "wanted": id, "now": now}).mappings().first()
+    if row is None:
+        raise NotFound("There is no such suppression in force.")
+    return Suppression(**row)
+
+
+def lift(c: sa.Connection, owner: str, id: int, at: datetime) -> Suppression:
+    """Let mail go to the address again, and return what was in force. Raises `NotFound`."""
+    found = get(c, owner, id, at)
+    c.execute(_LIFT, {"ids": [id], "at": at})
+    return found
+
+
+def lift_unsubscribed(c: sa.Connection, owner: str, address: str, at: datetime) -> None:
+    """The recipient wants mail again; what was not their own wish stands."""
+    wishes = [
+        one.id
+        for one in of_address(c, owner, address, at)
+        if one.reason is SuppressionReason.UNSUBSCRIBED
+    ]
+    _lift_all(c, wishes, at)
+
+
+def lift_disproved(c: sa.Connection, owner: str, address: str, at: datetime) -> list[int]:
+    """Mail to `address` was delivered, or answered, at `at`: ends what that disproves."""
+    wrong = [one.id for one in of_address(c, owner, address, at) if is_disproved(one, at)]
+    _lift_all(c, wrong, at)
+    return wrong
+
+
+def _lift_all(c: sa.Connection, ids: list[int], at: datetime) -> None:
+    if ids:
+        c.execute(_LIFT, {"ids": ids, "at": at})
