@@ -130,11 +130,13 @@ class Phase(StrEnum):
 
 
 class Report(Frozen):
-    """What one attempt to send came to: the phase reached, and the reply if one was read."""
+    """What one attempt to send came to: the phase reached, and the reply if one was read.
+    `server` says who took part, and how the line was protected: "host:port TLSv1.3"."""
 
     phase: Phase
     code: int | None = None
     reply: str = ""
+    server: str | None = None
 
 
 class Claim(Frozen):
