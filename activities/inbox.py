@@ -5,6 +5,7 @@ from typing import NamedTuple
 from domain.access import Purpose
 from domain.inbox.addressing import Bound, Circle, bind, may_cancel
 from domain.inbox.model import ProposedSlot, Reading, Verdict
+from domain.inbox.returned import failure_in, is_returned
 from domain.meetings.messages import (
     Answer,
     Cancellation,
@@ -15,6 +16,7 @@ from domain.meetings.messages import (
     Undelivered,
 )
 from domain.meetings.model import Partstat
+from domain.outbox.bounces import cause_of
 from domain.values import scrubbed
 
 _PARTSTATS = frozenset(Partstat)
@@ -32,10 +34,13 @@ class Interpretation(NamedTuple):
     words: dict[str, str]
 
 
-def interpret(reading: Reading, circle: Circle, purpose: Purpose, letter: str) -> Interpretation:
+def interpret(
+    reading: Reading, circle: Circle, purpose: Purpose, letter: str | None
+) -> Interpretation:
     """What `reading` says for the party its token belongs to.
 
-    `letter` is the kind of mail a bounce is about. Whatever cannot be acted on becomes a
+    `letter` is the kind of mail a bounce is about, None for one to an address that the party no
+    longer has. Whatever cannot be acted on becomes a
     `Remark`, so that the owner sees it and nothing is lost.
     """
     bound = bind(reading, circle)
@@ -45,10 +50,10 @@ def interpret(reading: Reading, circle: Circle, purpose: Purpose, letter: str) -
 
 
 def _input_of(
-    reading: Reading, circle: Circle, purpose: Purpose, letter: str, bound: Bound
+    reading: Reading, circle: Circle, purpose: Purpose, letter: str | None, bound: Bound
 ) -> MeetingInput:
     match purpose:
-        case Purpose.BOUNCE if _is_returned(reading):
+        case Purpose.BOUNCE if is_returned(reading):
             return _returned(reading, circle.party, letter)
         case Purpose.REPLY:
             return _reply(reading, circle, bound)
@@ -59,17 +64,13 @@ def _input_of(
             return Remark(party=circle.party, verdict=reading.verdict.value)
 
 
-def _is_returned(reading: Reading) -> bool:
-    """Nothing but machines should know a bounce address, so there the words are enough."""
-    unsure = reading.verdict in (Verdict.NOTE, Verdict.AUTOMATIC)
-    return reading.verdict is Verdict.BOUNCE or (unsure and reading.resembles_bounce)
-
-
-def _returned(reading: Reading, party: int, letter: str) -> MeetingInput:
-    """A delay is no loss: the other server goes on trying (RFC 3464 §2.3.3)."""
-    if reading.delivery is not None and reading.delivery.action != "failed":
+def _returned(reading: Reading, party: int, letter: str | None) -> MeetingInput:
+    """A delay is no loss: the other server goes on trying (RFC 3464 §2.3.3). Nor is it one that
+    an address failed which the party no longer has."""
+    is_delayed = reading.delivery is not None and reading.delivery.action != "failed"
+    if is_delayed or letter is None:
         return Remark(party=party, verdict=reading.verdict.value)
-    return Undelivered(party=party, letter=letter)
+    return Undelivered(party=party, letter=letter, reason=cause_of(*failure_in(reading)).value)
 
 
 def _reply(reading: Reading, circle: Circle, bound: Bound) -> MeetingInput:

@@ -24,6 +24,8 @@ _KEYS = {
     "proposal",
     "text",
     "problems",
+    "deliveries",
+    "complaint",
 }
 
 

@@ -20,3 +20,8 @@ def workflow_of(stream: str) -> str:
     if kind not in _WORKFLOWS:
         raise NotFound(f"No saga takes inputs of {kind!r}.")
     return _WORKFLOWS[kind]
+
+
+def has_saga(stream: str) -> bool:
+    """Whether anybody takes the inputs of a stream; nobody does those of general messages."""
+    return stream.partition("/")[0] in _WORKFLOWS

@@ -7,10 +7,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from adapters.db import inputs
-from domain.errors import NotFound
 from domain.meetings.messages import Undelivered
 from domain.outbox.model import MessageState
-from domain.sagas import workflow_of
+from domain.sagas import has_saga
 
 _TOLD = frozenset({MessageState.FAILED, MessageState.UNCERTAIN})
 
@@ -38,7 +37,7 @@ def tell_sagas(c: sa.Connection, fates: Iterable[Fate]) -> list[str]:
 
 
 def _tell(c: sa.Connection, fate: Fate) -> bool:
-    if fate.state not in _TOLD or fate.party is None or not _has_saga(fate.subject):
+    if fate.state not in _TOLD or fate.party is None or not has_saga(fate.subject):
         return False
     is_certain = fate.state is MessageState.FAILED
     body = Undelivered(party=fate.party, letter=fate.kind, certain=is_certain)
@@ -49,12 +48,4 @@ def _tell(c: sa.Connection, fate: Fate) -> bool:
         body=body.model_dump(mode="json"),
         received_at=fate.at,
     )
-    return True
-
-
-def _has_saga(stream: str) -> bool:
-    try:
-        workflow_of(stream)
-    except NotFound:
-        return False
     return True

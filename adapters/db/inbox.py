@@ -202,12 +202,15 @@ def record_reading(
     body: dict[str, Any],
     words: dict[str, Any] | None,
     at: datetime,
-) -> None:
-    """Keep what a mail says, and let its input be taken; a second reading changes nothing."""
+) -> bool:
+    """Keep what a mail says, and let its input be taken; a second reading changes nothing, and
+    gives False."""
     said = _storable(reading.model_dump(mode="json"))
     values = {"mail": id, "at": at, "found": reading.verdict.value, "said": said}
-    if c.execute(_RECORD, values).rowcount:
-        inputs.fill(c, id, body, words)
+    if not c.execute(_RECORD, values).rowcount:
+        return False
+    inputs.fill(c, id, body, words)
+    return True
 
 
 def _storable(value: Any) -> Any:

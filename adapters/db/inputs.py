@@ -130,6 +130,18 @@ def fill(
     ring_after_commit(c, "inputs")
 
 
+_SETTLE = (
+    sa.update(inputs)
+    .where(inputs.c.inbox_id == sa.bindparam("of_mail"), inputs.c.taken_at.is_(None))
+    .values(taken_at=sa.bindparam("at"), effect="set-aside", code="heard", detail="")
+)
+
+
+def settle_mail(c: sa.Connection, inbox_id: int, at: datetime) -> None:
+    """Nobody takes the inputs of this mail's stream: what it says was heeded when it was read."""
+    c.execute(_SETTLE, {"of_mail": inbox_id, "at": at})
+
+
 def unread_since(c: sa.Connection, stream: str) -> datetime | None:
     """When the oldest input whose mail is still unread was accepted."""
     found: datetime | None = c.execute(_UNREAD_SINCE, {"stream": stream}).scalar()

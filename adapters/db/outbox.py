@@ -294,14 +294,23 @@ def of_subject(c: sa.Connection, subject: str) -> list[MessageStatus]:
     return [MessageStatus(**row) for row in found]
 
 
+class SentLetter(NamedTuple):
+    """A letter to a party: its row, its kind, its Message-ID, and the address it went to."""
+
+    id: int
+    kind: str
+    message_id: str
+    recipient: str
+
+
 _LETTERS = (
-    sa.select(outbox.c.kind, outbox.c.message_id)
+    sa.select(*(outbox.c[name] for name in SentLetter._fields))
     .where(outbox.c.subject == sa.bindparam("subject"), outbox.c.party == sa.bindparam("number"))
     .order_by(outbox.c.id.desc())
 )
 
 
-def letters_to(c: sa.Connection, subject: str, party: int) -> list[tuple[str, str]]:
-    """Kind and Message-ID of everything a party was sent about a stream, newest first."""
+def letters_to(c: sa.Connection, subject: str, party: int) -> list[SentLetter]:
+    """Everything a party was sent about a stream, newest first."""
     found = c.execute(_LETTERS, {"subject": subject, "number": party})
-    return [(kind, message_id) for kind, message_id in found]
+    return [SentLetter(*row) for row in found]

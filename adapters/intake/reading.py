@@ -11,11 +11,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from adapters.db import inbox, outbox
+from adapters.db import feedback, inbox, inputs, outbox
 from adapters.db.database import Database
 from adapters.db.inbox import Claim
 from adapters.loops import until_asked
@@ -24,6 +24,8 @@ from domain.access import Purpose
 from domain.inbox.addressing import Circle
 from domain.inbox.model import Arrival, Reading, Verdict
 from domain.meetings.messages import MeetingInput, Remark
+from domain.sagas import has_saga
+from domain.values import same_mailbox
 
 Poke = Callable[[str], Awaitable[None]]
 """Tells a stream's saga to look at its inputs; may fail, since a relay repeats it."""
@@ -54,14 +56,15 @@ class Interpretation(Protocol):
     def words(self) -> dict[str, str]: ...
 
 
-Interpret = Callable[[Reading, Circle, Purpose, str], Interpretation]
+Interpret = Callable[[Reading, Circle, Purpose, str | None], Interpretation]
 """`activities.inbox.interpret`: reading, parties, purpose of the address, kind of the letter."""
 
 
 class _Background(Circle):
-    """What is known around one mail; `letter` is the kind of mail a bounce is about."""
+    """What is known around one mail; `letter` is the kind of mail a bounce is about, None for one
+    to an address that the party no longer has."""
 
-    letter: str
+    letter: str | None
 
 
 def _utc_now() -> datetime:
@@ -180,32 +183,41 @@ class InboxReader:
 
     async def _record(self, arrival: Arrival, reading: Reading) -> None:
         background = await self._database.read(lambda c: self._background(c, arrival))
-        body, words = self._understood(arrival, reading, background)
-        dumped, at = body.model_dump(mode="json"), self._now()
-        await self._database.write(
-            lambda c: inbox.record_reading(c, arrival.id, reading, dumped, dict(words), at)
-        )
+        dumped, words = self._understood(arrival, reading, background)
+        at = self._now()
+
+        def work(c: sa.Connection) -> None:
+            if inbox.record_reading(c, arrival.id, reading, dumped, dict(words), at):
+                feedback.heed(c, arrival, reading, at)
+                if not has_saga(arrival.stream):
+                    inputs.settle_mail(c, arrival.id, at)
+
+        await self._database.write(work)
 
     def _background(self, c: sa.Connection, arrival: Arrival) -> _Background:
+        addresses = inbox.known_addresses(c, arrival.stream)
         return _Background(
             party=arrival.party,
-            addresses=inbox.known_addresses(c, arrival.stream),
+            addresses=addresses,
             uid=inbox.known_uid(c, arrival.stream, arrival.party),
             domain=self._mail_domain,
-            letter=_returned_letter(c, arrival),
+            letter=_returned_letter(c, arrival, addresses.get(arrival.party, ())[:1]),
         )
 
     def _understood(
         self, arrival: Arrival, reading: Reading, background: _Background
-    ) -> tuple[MeetingInput, Mapping[str, str]]:
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
         """An input for every mail: one that we fail to understand must not hold back the rest."""
+        if not has_saga(arrival.stream):
+            return {"kind": "heard", "verdict": reading.verdict.value}, {}
         purpose = Purpose(arrival.purpose)
         try:
             found = self._interpret(reading, background, purpose, background.letter)
         except Exception:
             _log.exception("inbox: mail %d could not be interpreted", arrival.id)
-            return Remark(party=arrival.party, verdict=Verdict.UNREADABLE.value), {}
-        return found.body, found.words
+            unread = Remark(party=arrival.party, verdict=Verdict.UNREADABLE.value)
+            return unread.model_dump(mode="json"), {}
+        return found.body.model_dump(mode="json"), found.words
 
     async def _put_back(self, claims: Sequence[Claim], until: datetime | None = None) -> None:
         try:
@@ -220,11 +232,14 @@ class InboxReader:
             _log.warning("inbox: %s was not poked: %s", stream, type(fault).__name__)
 
 
-def _returned_letter(c: sa.Connection, arrival: Arrival) -> str:
-    """The kind of mail that a bounce brings back: the one whose Message-ID it quotes, else the
-    newest sent to the party. The token, not the content, says whose mail it was."""
+def _returned_letter(c: sa.Connection, arrival: Arrival, present: Sequence[str]) -> str | None:
+    """The kind of mail that a bounce brings back: the one it is about, else the newest sent to
+    the party; None where that one did not go to the `present` address."""
     if arrival.purpose != Purpose.BOUNCE:
         return ""
-    letters = outbox.letters_to(c, arrival.stream, arrival.party)
-    quoted = (kind for kind, message_id in letters if message_id.encode() in arrival.raw)
-    return next(quoted, letters[0][0] if letters else "")
+    about = feedback.message_about(c, arrival)
+    found = about or next(iter(outbox.letters_to(c, arrival.stream, arrival.party)), None)
+    if found is None:
+        return ""
+    is_former = not any(same_mailbox(found.recipient, one) for one in present)
+    return None if present and is_former else found.kind

@@ -15,6 +15,7 @@ class Verdict(StrEnum):
     CANCELLATION = "cancellation"  # a CANCEL sent by a participant
     NOTE = "note"  # a person's mail without a usable calendar part
     BOUNCE = "bounce"
+    COMPLAINT = "complaint"  # the recipient, or their provider, calls our mail unwanted
     AUTOMATIC = "automatic"  # vacation notices and the like
     IGNORED = "ignored"  # a calendar object that means nothing to an organizer
     UNREADABLE = "unreadable"
@@ -69,11 +70,19 @@ class Statement(Frozen):
 
 class Delivery(Frozen):
     """What a delivery report says of one of our mails (RFC 3464 §2.3): `action` in lower case
-    (failed, delayed, delivered, relayed, expanded), `status` like 5.1.1, the address."""
+    (failed, delayed, delivered, relayed, expanded), `status` like 5.1.1, the address, and what
+    the other server said."""
 
     action: str
     status: str | None = None
     recipient: str | None = None
+    diagnostic: str | None = None
+
+
+class Complaint(Frozen):
+    """A report that somebody called our mail unwanted (RFC 5965): abuse, fraud, opt-out."""
+
+    kind: str
 
 
 class Reading(Frozen):
@@ -86,7 +95,9 @@ class Reading(Frozen):
     address in lower case. `text` is what the person wrote; `problems` names what was damaged,
     unusual or left out. `delivery` is there for a bounce that says what became of the mail: only
     `failed` means that it will not arrive. `resembles_bounce`: its words are those of a bounce,
-    which is too little to call it one, except where nothing but bounces should arrive.
+    which is too little to call it one, except where nothing but bounces should arrive. `deliveries`
+    are what a delivery report says of every recipient, `envelope_id` is the ENVID it repeats.
+    `references` are the Message-IDs that the mail says it answers.
     """
 
     verdict: Verdict
@@ -107,6 +118,10 @@ class Reading(Frozen):
     subject: str | None = None
     delivery: Delivery | None = None
     resembles_bounce: bool = False
+    deliveries: tuple[Delivery, ...] = ()
+    envelope_id: str | None = None
+    complaint: Complaint | None = None
+    references: tuple[str, ...] = ()
 
 
 class Envelope(Frozen):

@@ -148,13 +148,15 @@ class RemarkReceived(Frozen):
 
 
 class PartyUnreachable(Frozen):
-    """A mail to a party failed for good, or not `certain`: may have; the owner is told."""
+    """A mail to a party failed for good, or not `certain`: may have; the owner is told, with the
+    `reason` of `Undelivered`."""
 
     type: Literal["PartyUnreachable"] = "PartyUnreachable"
     party: int
     letter: str
     input: int | None = None
     certain: bool = True
+    reason: str = ""
 
 
 class MeetingEnded(Frozen):

@@ -120,8 +120,8 @@ class Reschedule(Frozen):
 class Remark(Frozen):
     """Mail from a party that changes nothing by itself, but the owner should know of.
 
-    `verdict` is the verdict of the mail: note, automatic, bounce, delegation, ignored or
-    unreadable.
+    `verdict` is the verdict of the mail: note, automatic, bounce, complaint, delegation, ignored
+    or unreadable.
     """
 
     kind: Literal["remark"] = "remark"
@@ -131,12 +131,14 @@ class Remark(Frozen):
 
 class Undelivered(Frozen):
     """A mail to a party failed for good; `letter` is its kind. Not `certain`: the connection broke
-    after the final dot, and nobody can know whether it arrived (RFC 1047)."""
+    after the final dot, and nobody can know whether it arrived (RFC 1047). `reason` is a stable
+    word: a `Cause` of a bounce, suppressed or expired; '' where nobody said why."""
 
     kind: Literal["undelivered"] = "undelivered"
     party: int = Field(ge=1)
     letter: str
     certain: bool = True
+    reason: str = ""
 
 
 class Unintelligible(Frozen):

@@ -109,11 +109,8 @@ def _rule(course: Course, taken: TakenInput) -> Ruling:  # noqa: C901  # one arm
         case Remark(party=party, verdict=verdict):
             course.happen(RemarkReceived(party=party, verdict=verdict, input=taken.id))
             return Ruling(Effect.SET_ASIDE, verdict, "Kept for the owner to read.")
-        case Undelivered(party=party, letter=letter, certain=certain):
-            course.happen(
-                PartyUnreachable(party=party, letter=letter, input=taken.id, certain=certain)
-            )
-            return applied("unreachable" if certain else "uncertain")
+        case Undelivered() as loss:
+            return _lose(course, taken, loss)
         case Unintelligible():
             return refused("not-understood", "This release of Parley cannot read it; it is kept.")
 
@@ -126,6 +123,19 @@ def _open(course: Course) -> Ruling:
     if course.state.status is Status.EXPIRED:
         return refused("past", "Every offered slot had passed before anybody could be invited.")
     return applied("invited")
+
+
+def _lose(course: Course, taken: TakenInput, loss: Undelivered) -> Ruling:
+    course.happen(
+        PartyUnreachable(
+            party=loss.party,
+            letter=loss.letter,
+            input=taken.id,
+            certain=loss.certain,
+            reason=loss.reason,
+        )
+    )
+    return applied("unreachable" if loss.certain else "uncertain")
 
 
 def _refresh(course: Course, taken: TakenInput, party: int) -> Ruling:

@@ -191,6 +191,7 @@ _REMARK = {
     "note": "a message in words",
     "automatic": "an automatic reply",
     "bounce": "a delivery failure notice",
+    "complaint": "a complaint that calls this mail unwanted",
     "delegation": "a mail that passes the invitation on",
     "ignored": "a calendar mail that means nothing here",
     "unreadable": "a mail that could not be read",
@@ -205,7 +206,21 @@ def _unreachable(fact: events.PartyUnreachable, reader: Reader) -> str:
     letter = fact.letter.rpartition(".")[2].replace("-", " ")
     if not fact.certain:
         return f"It is not known whether a mail reached {reader.who(fact.party)} ({letter})."
-    return f"A mail to {reader.who(fact.party)} could not be delivered ({letter})."
+    why = _LOSS.get(fact.reason, "")
+    return f"A mail to {reader.who(fact.party)} could not be delivered ({letter}){why}."
+
+
+_LOSS = {
+    "no-such-mailbox": ": there is no such address",
+    "no-such-domain": ": there is no such mail domain",
+    "mailbox-disabled": ": the mailbox has been closed",
+    "mailbox-full": ": the mailbox is full",
+    "too-large": ": it was too large for the other server",
+    "refused-by-policy": ": the other server refuses mail like this",
+    "timed-out": ": the other server could not be reached for days",
+    "suppressed": ": no mail goes to this address at present",
+    "expired": ": it did not leave before it was too late for it",
+}
 
 
 def _ended(fact: events.MeetingEnded, reader: Reader) -> str:

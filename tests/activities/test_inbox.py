@@ -193,7 +193,7 @@ def test_an_answer_in_words_we_do_not_know_is_shown_to_the_owner(partstat: str) 
 
 
 def test_a_bounce_counts_only_at_the_bounce_address() -> None:
-    undelivered = Undelivered(party=1, letter="meeting.invitation")
+    undelivered = Undelivered(party=1, letter="meeting.invitation", reason="other")
 
     assert said(Verdict.BOUNCE, purpose=Purpose.BOUNCE) == undelivered
     assert said(Verdict.BOUNCE) == Remark(party=1, verdict="bounce")
@@ -202,7 +202,7 @@ def test_a_bounce_counts_only_at_the_bounce_address() -> None:
 @pytest.mark.parametrize(
     ("action", "meaning"),
     [
-        ("failed", Undelivered(party=1, letter="meeting.invitation")),
+        ("failed", Undelivered(party=1, letter="meeting.invitation", reason="other")),
         ("delayed", Remark(party=1, verdict="bounce")),
     ],
 )
@@ -221,7 +221,7 @@ def test_nothing_but_a_bounce_counts_at_the_bounce_address(verdict: Verdict) -> 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOTE, Verdict.AUTOMATIC])
 def test_words_of_a_bounce_are_enough_where_nothing_else_should_arrive(verdict: Verdict) -> None:
-    returned = Undelivered(party=1, letter="meeting.invitation")
+    returned = Undelivered(party=1, letter="meeting.invitation", reason="other")
 
     assert said(verdict, purpose=Purpose.BOUNCE, resembles_bounce=True) == returned
     assert said(verdict, resembles_bounce=True) == Remark(party=1, verdict=verdict.value)

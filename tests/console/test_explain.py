@@ -20,6 +20,8 @@ KEYS = [
     "proposal",
     "text",
     "problems",
+    "deliveries",
+    "complaint",
 ]
 CALENDAR = (
     b"BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20270201T120000Z\r\n"

@@ -1,4 +1,4 @@
-"""Mail that no person wrote: bounces and automatic answers (RFC 3834, RFC 3464).
+"""Mail that no person wrote: bounces and automatic answers (RFC 3834).
 
 Headers first; subjects are guesses per language and come last. A calendar answer in such a
 mail is read all the same by the caller: Google marks its answers `auto-generated`.
@@ -17,8 +17,13 @@ from adapters.calendar_mail.reading.phrases import (
     BOUNCE_SUBJECT,
     REPLY_SUBJECT,
 )
-from adapters.calendar_mail.reading.problems import Problems, on_one_line
-from domain.inbox.model import Delivery
+from adapters.calendar_mail.reading.reports import (
+    RETURNED,
+    decisive,
+    deliveries_of,
+    is_report,
+    reports_delivery,
+)
 
 _MOST_HOPS = 25
 _DAEMONS = re.compile(
@@ -26,7 +31,6 @@ _DAEMONS = re.compile(
     r"(?:-subsystem)?|bounces?|microsoftexchange[0-9a-f]{16,}",
 )
 _NO_REPLY = re.compile(r"(?:no|do-?not|donot)[-_.]?reply(?:[-+_.].*)?|nobody")
-_RETURNED = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
 _MACHINE_HEADERS = (
     "x-autoreply",
     "x-autorespond",
@@ -53,7 +57,7 @@ def is_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
     nobody) and one sign more; from anybody else by a subject that begins as that of a bounce, and
     its words: people forward bounces, and ask about them.
     """
-    delivery = delivery_of(parts)
+    delivery = decisive(deliveries_of(parts))
     if delivery is not None:
         return delivery.action in ("failed", "delayed")
     if headers.has("x-failed-recipients"):
@@ -62,7 +66,7 @@ def is_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
     signs = (
         BOUNCE_SUBJECT.search(subject) is not None,
         BOUNCE_BODY.search(text) is not None,
-        any(part.content_type in _RETURNED for part in parts),
+        any(part.content_type in RETURNED for part in parts),
     )
     if _is_from_daemon(headers) or _has_null_path(headers):
         return any(signs)
@@ -76,23 +80,9 @@ def resembles_bounce(headers: Headers, parts: list[Part], text: str) -> bool:
     """Whether the subject or the words are those of a bounce: enough at an address that nothing
     else should come to, where notices of absence and receipts come all the same."""
     subject = headers.text("subject") or ""
-    if _announces_absence(subject, text) or (_is_report(parts) and not _reports_delivery(parts)):
+    if _announces_absence(subject, text) or (is_report(parts) and not reports_delivery(parts)):
         return False
     return BOUNCE_SUBJECT.search(subject) is not None or BOUNCE_BODY.search(text) is not None
-
-
-def delivery_of(parts: list[Part]) -> Delivery | None:
-    """The first failed recipient of a delivery report, else its first one (RFC 3464 §2.3)."""
-    for part in parts:
-        if part.content_type in ("message/delivery-status", "message/global-delivery-status"):
-            text = part.content(Problems())[:65536].decode("utf-8", "replace")
-            groups = [_fields(group) for group in re.split(r"\n\s*\n", text.replace("\r", ""))[:50]]
-            found = [_delivery(group) for group in groups if "action" in group]
-            failed = [delivery for delivery in found if delivery.action == "failed"]
-            return (failed or found or [Delivery(action="failed")])[0]
-    if any("multipart/report" in part.inside for part in parts) and _reports_delivery(parts):
-        return Delivery(action="failed")
-    return None
 
 
 _CALENDAR_ROBOT = "calendar-notification@google.com"
@@ -118,7 +108,7 @@ def is_automatic(headers: Headers, parts: list[Part], text: str) -> bool:
         or precedence in ("bulk", "junk", "list", "auto_reply", "auto-reply")
         or headers.has(*_MACHINE_HEADERS)
         or len(headers.all("received")) > _MOST_HOPS
-        or _is_report(parts)
+        or is_report(parts)
         or _has_null_path(headers)
         or _is_from_daemon(headers)
         or _is_from_no_reply(headers)
@@ -133,37 +123,6 @@ def _announces_absence(subject: str, text: str) -> bool:
         return True
     is_notice = AWAY_SUBJECT.match(subject) is not None
     return is_notice and AWAY_TEXT.search(text[:2000]) is not None
-
-
-def _fields(group: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for line in re.sub(r"\n[ \t]+", " ", group).split("\n"):
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.setdefault(name.strip().lower(), value.strip())
-    return fields
-
-
-def _delivery(fields: dict[str, str]) -> Delivery:
-    status = re.search(r"\b[245]\.\d{1,3}\.\d{1,3}\b", fields.get("status", ""))
-    recipient = fields.get("original-recipient") or fields.get("final-recipient") or ""
-    address = recipient.rpartition(";")[2].strip(" <>")
-    return Delivery(
-        action=on_one_line(fields["action"].split(" ")[0].strip(";,.").lower(), 40),
-        status=status.group() if status else None,
-        recipient=on_one_line(address, 320) or None,
-    )
-
-
-def _reports_delivery(parts: list[Part]) -> bool:
-    """A delivery report that lost its machine-readable part still quotes the returned mail."""
-    types = {part.content_type for part in parts}
-    other = {"message/disposition-notification", "message/feedback-report"}
-    return not types & other and bool(types & _RETURNED)
-
-
-def _is_report(parts: list[Part]) -> bool:
-    return any("multipart/report" in part.inside for part in parts)
 
 
 def _has_null_path(headers: Headers) -> bool:

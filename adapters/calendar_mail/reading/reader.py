@@ -10,7 +10,6 @@ from dataclasses import replace
 from adapters.calendar_mail.reading import limits
 from adapters.calendar_mail.reading.addresses import mailboxes
 from adapters.calendar_mail.reading.automatic import (
-    delivery_of,
     is_automatic,
     is_bounce,
     is_written_by_program,
@@ -20,8 +19,14 @@ from adapters.calendar_mail.reading.calendars import Calendars, begins_calendar,
 from adapters.calendar_mail.reading.headers import Headers, split_headers
 from adapters.calendar_mail.reading.objects import Correspondents, Said
 from adapters.calendar_mail.reading.parts import Part, leaves
-from adapters.calendar_mail.reading.problems import Problems
+from adapters.calendar_mail.reading.problems import Problems, on_one_line
 from adapters.calendar_mail.reading.replies import is_persons_reply
+from adapters.calendar_mail.reading.reports import (
+    complaint_of,
+    decisive,
+    deliveries_of,
+    envelope_id_of,
+)
 from adapters.calendar_mail.reading.words import text_written
 from adapters.calendar_mail.reading.wrappings import name_wrappings
 from domain.inbox.model import Reading, Verdict
@@ -107,14 +112,10 @@ def _calendar_alone(raw: bytes, problems: Problems) -> Reading:
 
 
 def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
-    frame = Reading(
-        verdict=Verdict.NOTE,
-        sender=_sender(headers, problems),
-        message_id=headers.text("message-id"),
-        subject=headers.text("subject"),
-        delivery=delivery_of(parts),
-    )
+    frame = _frame(headers, parts, problems)
     text = text_written(parts, (), problems)
+    if frame.complaint is not None:
+        return _plain(frame, Verdict.COMPLAINT, text, problems)
     if is_bounce(headers, parts, text):
         return _plain(frame, Verdict.BOUNCE, text, problems)
     said = Calendars(_correspondents(headers, frame.sender), problems).read_parts(parts)
@@ -126,6 +127,33 @@ def _mail(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
     name_wrappings(parts, problems)
     frame = frame.model_copy(update={"resembles_bounce": resembles_bounce(headers, parts, text)})
     return _plain(frame, _verdict_of_words(headers, parts, text), text, problems)
+
+
+def _frame(headers: Headers, parts: list[Part], problems: Problems) -> Reading:
+    """What can be told of any mail, and of none in particular."""
+    deliveries = deliveries_of(parts)
+    return Reading(
+        verdict=Verdict.NOTE,
+        sender=_sender(headers, problems),
+        message_id=headers.text("message-id"),
+        references=_references(headers),
+        subject=headers.text("subject"),
+        delivery=decisive(deliveries),
+        deliveries=deliveries,
+        envelope_id=envelope_id_of(parts),
+        complaint=complaint_of(parts),
+    )
+
+
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
+_MOST_REFERENCES = 20
+
+
+def _references(headers: Headers) -> tuple[str, ...]:
+    """The Message-IDs that the mail says it answers, each once (RFC 5322 §3.6.4)."""
+    values = (*headers.all("in-reply-to"), *headers.all("references"))
+    found = (id for value in values for id in _MESSAGE_ID.findall(on_one_line(value, 8000)))
+    return tuple(dict.fromkeys(found))[:_MOST_REFERENCES]
 
 
 def _verdict_of_words(headers: Headers, parts: list[Part], text: str) -> Verdict:

@@ -14,6 +14,7 @@ from adapters.db import inbox, inputs, outbox
 from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
+from adapters.db.schema import outbox as outbox_table
 from adapters.intake.reading import MAX_ATTEMPTS, InboxReader
 from adapters.loops import LoopEnded
 from domain.access import Capability, Purpose
@@ -63,7 +64,9 @@ class Poked:
         self.streams.append(stream)
 
 
-async def accept(database: Database, raw: bytes, purpose: Purpose = Purpose.REPLY) -> int:
+async def accept(
+    database: Database, raw: bytes, purpose: Purpose = Purpose.REPLY, about: int | None = None
+) -> int:
     capability = Capability(purpose=purpose, stream=STREAM, party=1)
     id, _ = await database.write(
         lambda c: inbox.accept(
@@ -74,6 +77,7 @@ async def accept(database: Database, raw: bytes, purpose: Purpose = Purpose.REPL
             source="smtp",
             raw=raw,
             received_at=NOW,
+            about=about,
         )
     )
     return id
@@ -321,9 +325,50 @@ async def test_a_bounce_names_the_letter_it_brings_back(database: Database) -> N
         await have_come(database, 2)
 
     assert await bodies(database) == [
-        Undelivered(party=1, letter="meeting.invitation"),
-        Undelivered(party=1, letter="meeting.reschedule"),  # the newest, when none is named
+        Undelivered(party=1, letter="meeting.invitation", reason="other"),
+        Undelivered(
+            party=1, letter="meeting.reschedule", reason="other"
+        ),  # the newest, when none is named
     ]
+
+
+async def test_a_bounce_of_a_general_message_is_heeded_and_waits_for_no_saga(
+    database: Database,
+) -> None:
+    stream = "external/main/order-7"
+    general = letter(0, "order.paid").model_copy(update={"subject": stream, "party": None})
+    about = await database.write(lambda c: outbox.enqueue(c, "main", general, NOW))
+    await database.write(
+        lambda c: inbox.accept(
+            c,
+            key="general",
+            capability=Capability(purpose=Purpose.BOUNCE, stream=stream, party=0),
+            mail_from="",
+            source="smtp",
+            raw=b"bounce",
+            received_at=NOW,
+            about=about,
+        )
+    )
+
+    async with running(database, FakeReader()):
+        await until(lambda: _is_read(database, b"bounce"))
+
+    fate = sa.select(outbox_table.c.fate)
+    assert await database.read(lambda c: c.execute(fate).scalars().all()) == ["bounced"]
+    assert await database.read(lambda c: inputs.untaken_streams(c, NOW, 10)) == []
+
+
+async def test_a_bounce_of_an_address_that_was_corrected_is_no_loss(database: Database) -> None:
+    await given_a_meeting(database)
+    old = letter(0, "meeting.invitation").model_copy(update={"recipient": "anna@example.org"})
+    about = await database.write(lambda c: outbox.enqueue(c, "main", old, NOW))
+    await accept(database, b"bounce", Purpose.BOUNCE, about)
+
+    async with running(database, FakeReader()):
+        await have_come(database, 1)
+
+    assert await bodies(database) == [Remark(party=1, verdict="bounce")]
 
 
 def letter(number: int, kind: str) -> Draft:

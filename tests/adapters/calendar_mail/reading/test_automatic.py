@@ -174,3 +174,33 @@ def test_two_senders_are_no_sender() -> None:
     assert read_mail(b'From: "a@example.org" <b@example.net>\n\nx').sender == "b@example.net"
     assert read_mail(b"From: a@example.org)b@example.net\n\nx").sender is None
     assert read_mail(b"From: A@Example.org (Alice)\n\nx").sender == "a@example.org"
+
+
+def test_the_envelope_id_of_a_report_is_read() -> None:
+    raw = report("Action: failed").replace("Reporting-MTA", "Original-Envelope-Id: 4711\nX-MTA")
+
+    assert read_mail(raw.encode()).envelope_id == "4711"
+
+
+def test_what_a_mail_answers_is_read_once_each_and_within_bounds() -> None:
+    many = " ".join(f"<{n}@example.org>" for n in range(100))
+    raw = f"{HEAD}In-Reply-To: <1@example.org> (yes)\nReferences: {many}\n\nHello"
+
+    references = read_mail(raw.encode()).references
+
+    assert references[:3] == ("<1@example.org>", "<0@example.org>", "<2@example.org>")
+    assert len(references) == 20
+
+
+def test_a_report_about_several_recipients_names_each() -> None:
+    status = "Final-Recipient: rfc822; a@example.org\nAction: delivered\n\n" * 2
+    found = read_mail(
+        report(f"{status}Final-Recipient: rfc822;b@example.org\nAction: FAILED").encode()
+    )
+
+    assert [(one.recipient, one.action) for one in found.deliveries] == [
+        ("a@example.org", "delivered"),
+        ("a@example.org", "delivered"),
+        ("b@example.org", "failed"),
+    ]
+    assert found.delivery == found.deliveries[2]
