@@ -1,18 +1,19 @@
-"""An SMTP server inside this event loop: bounded, patient with senders, permanent about nothing
-that is its own fault."""
+"""An SMTP or LMTP server inside this event loop: bounded, patient with senders, permanent about
+nothing that is its own fault."""
 
 import asyncio
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import Any, Protocol
+from typing import Any, AnyStr, Protocol
 
+from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-SIZE_LIMIT = 2 * 1024 * 1024
-"""Octets of one mail."""
+from domain.inbox.acceptance import SIZE_LIMIT
 
 LINE_LIMIT = 512 * 1024
 """Octets of one line. RFC 5322 allows 998, but a longer one is no reason to lose an answer."""
@@ -39,7 +40,8 @@ class MailHandler(Protocol):
 
 
 class SmtpListener:
-    """Listens on `host:port` (0: any free port) and speaks SMTP for `handler`.
+    """Listens on `host:port` (0: any free port) and speaks SMTP, or LMTP, for `handler`. A `host`
+    that begins with a slash is the path of a Unix socket.
 
     Of `connections` at once, one peer gets a quarter (see `counted_peer`).
     """
@@ -53,8 +55,10 @@ class SmtpListener:
         port: int,
         connections: int = 64,
         mail_within: float = MAIL_WITHIN,
+        speaks_lmtp: bool = False,
     ) -> None:
         self._handler = _Guarded(handler)
+        self._session_type = _LmtpSession if speaks_lmtp else _Session
         self._hostname = hostname
         self._address = host, port
         self._connections = connections
@@ -65,9 +69,11 @@ class SmtpListener:
 
     @property
     def port(self) -> int:
-        """The port in use. Raises `RuntimeError` before `start`."""
+        """The port in use, 0 for a Unix socket. Raises `RuntimeError` before `start`."""
         if self._server is None:
             raise RuntimeError("The listener has not been started.")
+        if self._is_local:
+            return 0
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
@@ -75,7 +81,16 @@ class SmtpListener:
         # The library logs addresses, and ours carry tokens.
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Door(self._admit), *self._address)
+        host, port = self._address
+        if self._is_local:
+            self._server = await loop.create_unix_server(lambda: _Door(self._admit), host)
+            os.chmod(host, 0o666)  # as open as a port of loopback: a border server is another user
+        else:
+            self._server = await loop.create_server(lambda: _Door(self._admit), host, port)
+
+    @property
+    def _is_local(self) -> bool:
+        return self._address[0].startswith("/")
 
     async def stop(self, patience: float = 20.0) -> None:
         """Refuse new connections, let mails in hand be finished for `patience` seconds, end the
@@ -98,7 +113,7 @@ class SmtpListener:
             return None
         if peer is not None and held[peer] >= self._per_peer:
             return None
-        session = _Session(self._handler, self._hostname, self._mail_within, self._forget)
+        session = self._session_type(self._handler, self._hostname, self._mail_within, self._forget)
         self._sessions[session] = peer
         return session
 
@@ -195,6 +210,22 @@ class _Session(SMTP):
     def hang_up(self) -> None:
         if self.transport is not None:
             self.transport.close()
+
+
+class _LmtpSession(_Session, LMTP):
+    """The library answers a mail once; LMTP wants an answer for each recipient (RFC 2033 §4.2),
+    also where the mail was too large or our fault kept it out."""
+
+    _owed = 0
+
+    async def push(self, status: AnyStr) -> None:
+        text = status.decode() if isinstance(status, bytes) else status
+        if text.startswith("354") and self.envelope is not None:
+            self._owed = len(self.envelope.rcpt_tos)
+        elif self._owed:
+            text = text if "\r\n" in text else "\r\n".join([text] * self._owed)
+            self._owed = 0
+        await super().push(text)
 
 
 class _Guarded:

@@ -19,6 +19,8 @@ from adapters.db.owners import OwnerJournal
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
 from adapters.doctor.mail import relay_of
+from adapters.intake.accepting import Reception
+from adapters.intake.rates import PeerRate
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from adapters.retention import Retention
@@ -31,6 +33,7 @@ from console import readiness
 from console.crew import Stop
 from console.ground import Ground
 from console.polling import Polling
+from domain.inbox.acceptance import Way
 
 _PATIENCE = 12.0
 """Seconds that what is in hand may take to be finished: a mail in or out, a reading."""
@@ -39,7 +42,15 @@ _PATIENCE = 12.0
 async def add_intake(g: Ground) -> None:
     """Takes mail in; it needs nobody else to keep its promise."""
     s = g.settings
-    intake = Intake(g.database, s.mail_domain, host=s.intake_host, port=s.intake_port)
+    rate = PeerRate(s.intake_mails_per_minute)
+    reception = Reception(g.database, s.mail_domain, rate=rate)
+    await _listen(g, Intake(reception, s.mail_domain, host=s.intake_host, port=s.intake_port))
+    if s.lmtp_port or s.lmtp_host.startswith("/"):
+        lmtp = Intake(reception, s.mail_domain, way=Way.LMTP, host=s.lmtp_host, port=s.lmtp_port)
+        await _listen(g, lmtp)
+
+
+async def _listen(g: Ground, intake: Intake) -> None:
     await intake.start()
     g.crew.keep("intake", lambda: intake.stop(_PATIENCE), within=15, at_once=True)
 

@@ -28,6 +28,17 @@ _ACCEPT = _new.on_conflict_do_update(
 ).returning(inbox.c.id, inbox.c.copies)
 
 
+_COUNT = (
+    sa.update(inbox).where(inbox.c.key == sa.bindparam("of_key")).values(copies=inbox.c.copies + 1)
+)
+
+
+def is_copy(c: sa.Connection, key: str) -> bool:
+    """Whether this mail is in the inbox already; then the copy is counted. For whoever must know
+    before `accept`, which counts as well."""
+    return bool(c.execute(_COUNT, {"of_key": key}).rowcount)
+
+
 def accept(
     c: sa.Connection,
     *,

@@ -124,13 +124,6 @@ class Reading(Frozen):
     references: tuple[str, ...] = ()
 
 
-class Envelope(Frozen):
-    """How a mail reached us: the SMTP sender ('' for the null path) and one recipient."""
-
-    mail_from: str
-    rcpt_to: str
-
-
 class Arrival(Frozen):
     """A mail as it is kept: its key, the stream and party its token names, and its bytes."""
 

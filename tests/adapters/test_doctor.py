@@ -15,6 +15,7 @@ from adapters.doctor.database import check_database
 from adapters.doctor.finding import Finding, Grade
 from adapters.doctor.mail import check_relay, check_way_back, send_test
 from adapters.doctor.names import Lookup, NoAnswer, check_names
+from adapters.intake.accepting import Reception
 from adapters.intake.smtp import Intake
 from settings import Settings
 
@@ -162,7 +163,7 @@ async def test_a_test_mail_really_leaves(catcher: Catcher) -> None:
 
 async def test_the_way_back_is_open_where_our_own_door_answers(sqlite_database: Database) -> None:
     settings = Settings()
-    intake = Intake(sqlite_database, settings.mail_domain)
+    intake = Intake(Reception(sqlite_database, settings.mail_domain), settings.mail_domain)
     await intake.start()
 
     finding = await check_way_back(settings.model_copy(update={"intake_port": intake.port}))

@@ -25,6 +25,7 @@ from adapters.db.keys import SqlKeys
 from adapters.db.meetings import SqlMeetingStore
 from adapters.db.opening import open_database
 from adapters.dispatch import OutboxDispatcher
+from adapters.intake.accepting import Reception
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from adapters.smtp import Relay, SmtpMailer
@@ -151,7 +152,10 @@ async def opened_world(place: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         database = open_database(f"sqlite:///{place}/parley.db", migrate=True)
         stack.push_async_callback(database.close)
-        catcher, intake = Catcher(place / "catcher.db"), Intake(database, MAIL_DOMAIN)
+        catcher, intake = (
+            Catcher(place / "catcher.db"),
+            Intake(Reception(database, MAIL_DOMAIN), MAIL_DOMAIN),
+        )
         for listener in (catcher, intake):
             await listener.start()
             stack.push_async_callback(listener.stop)

@@ -6,6 +6,7 @@ from activities.inbox import interpret
 from adapters.calendar_mail.sandbox.client import Sandbox
 from adapters.db import inputs
 from adapters.db.database import Database
+from adapters.intake.accepting import Reception
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from domain.meetings.messages import Answer, TakenInput
@@ -49,7 +50,7 @@ END:VCALENDAR
 async def test_a_mail_becomes_an_answer(sqlite_database: Database) -> None:
     await given_a_meeting(sqlite_database)
     poked: asyncio.Queue[str] = asyncio.Queue()
-    intake = Intake(sqlite_database, DOMAIN)
+    intake = Intake(Reception(sqlite_database, DOMAIN), DOMAIN)
     await intake.start()
     async with Sandbox() as sandbox:
         reader = InboxReader(sqlite_database, sandbox, interpret, poked.put, mail_domain=DOMAIN)

@@ -244,7 +244,8 @@ async def test_hostile_mail_is_kept_judged_and_survived(house: House) -> None:
 
     replies = [await reply_to(house, of_the_past(BOMBS[name]()), ada) for name in HOSTILE]
     await house.send(ada.answer("ACCEPTED"), ada)
-    seen = await meeting.settled(mails_in=replies.count(250) + 1)
+    kept_apart = 1  # what is nested 20,000 deep is in quarantine
+    seen = await meeting.settled(mails_in=replies.count(250) - kept_apart + 1)
 
     assert set(replies) <= {250, 500, 552, 554}  # kept, or refused for good
     mails = await meeting.items("mail")

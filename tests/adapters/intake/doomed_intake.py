@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from adapters.db.database import Bell, Database
 from adapters.db.opening import open_database
+from adapters.intake.accepting import Reception
 from adapters.intake.smtp import Intake
 from tests.adapters.intake.letters import DOMAIN
 
@@ -51,7 +52,7 @@ class SilentAfterCommit:
 
 
 async def main(url: str) -> None:
-    intake = Intake(SilentAfterCommit(open_database(url)), DOMAIN)
+    intake = Intake(Reception(SilentAfterCommit(open_database(url)), DOMAIN), DOMAIN)
     await intake.start()
     sys.stdout.write(f"{intake.port}\n")
     sys.stdout.flush()

@@ -20,9 +20,10 @@ from adapters.db import capabilities, inbox
 from adapters.db.database import Bell, Database
 from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
+from adapters.intake.accepting import Reception
 from adapters.intake.smtp import Intake
-from adapters.smtp_listener import SIZE_LIMIT
 from domain.access import Capability, Purpose, token_address
+from domain.inbox.acceptance import SIZE_LIMIT
 from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
@@ -48,7 +49,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 async def intake(database: Database) -> AsyncIterator[Intake]:
     await given_a_meeting(database)
-    started = Intake(database, DOMAIN)
+    started = Intake(Reception(database, DOMAIN), DOMAIN)
     await started.start()
     yield started
     await started.stop()
@@ -206,7 +207,7 @@ async def test_an_address_that_was_full_takes_what_comes_again_later(
 ) -> None:
     await given_a_meeting(database)
     now = [NOW]
-    intake = Intake(database, DOMAIN, now=lambda: now[0])
+    intake = Intake(Reception(database, DOMAIN, now=lambda: now[0]), DOMAIN)
     await intake.start()
     monkeypatch.setattr("domain.inbox.load.OCTETS_PER_DAY", len(MAIL))
     await mail(intake.port, address())
@@ -236,7 +237,7 @@ async def test_an_address_revoked_after_rcpt_is_refused(intake: Intake, database
 async def test_our_own_fault_is_temporary_and_tells_nothing(
     intake: Intake, database: Database, fault: Exception
 ) -> None:
-    broken = Intake(Broken(database, fault), DOMAIN)
+    broken = Intake(Reception(Broken(database, fault), DOMAIN), DOMAIN)
     await broken.start()
 
     with pytest.raises(SMTPDataError) as refusal:
@@ -248,7 +249,7 @@ async def test_our_own_fault_is_temporary_and_tells_nothing(
 
 
 async def test_a_commit_that_takes_too_long_is_a_451(intake: Intake, database: Database) -> None:
-    slow = Intake(Broken(database, None), DOMAIN, commit_within=0.05)
+    slow = Intake(Reception(Broken(database, None), DOMAIN, commit_within=0.05), DOMAIN)
     await slow.start()
 
     with pytest.raises(SMTPDataError) as refusal:
@@ -316,7 +317,7 @@ async def test_a_sender_that_hangs_up_before_the_dot_left_nothing(
 
 
 async def test_connections_are_bounded(database: Database) -> None:
-    small = Intake(database, DOMAIN, connections=2)
+    small = Intake(Reception(database, DOMAIN), DOMAIN, connections=2)
     await small.start()
     first, second = await Talk.to(small.port), await Talk.to(small.port)
 
@@ -337,7 +338,7 @@ async def _is_answered(port: int) -> bool:
 
 
 async def test_a_stopped_intake_lets_go_of_port_and_senders(database: Database) -> None:
-    stopped = Intake(database, DOMAIN)
+    stopped = Intake(Reception(database, DOMAIN), DOMAIN)
     await stopped.start()
     port = stopped.port
     talk = await Talk.to(port)
@@ -372,7 +373,7 @@ async def test_a_kill_between_commit_and_yes_makes_one_mail_of_two_copies(
         await sending
 
     opened = open_database(database_url)
-    intake = Intake(opened, DOMAIN)
+    intake = Intake(Reception(opened, DOMAIN), DOMAIN)
     await intake.start()
     await mail(intake.port, address())
     await intake.stop()

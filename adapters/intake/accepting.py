@@ -1,0 +1,166 @@
+"""The one way into the inbox: mail is durable for each recipient before anybody is told yes.
+
+SMTP, LMTP, IMAP and HTTP give what they received to `Reception.accept` and translate what comes
+back (mail-safety §12, §13). Whoever gets no answer sends again, and the message key makes that
+one mail: so it may be called any number of times, and dying at any line is safe.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from adapters.db import capabilities, inbox, quarantine
+from adapters.db.database import Database
+from adapters.intake.rates import PeerRate
+from domain.access import Capability, Purpose, TokenAddress, read_token_address
+from domain.errors import Unavailable
+from domain.inbox.acceptance import Admission, Envelope, Outcome, Reason, Source, beyond_limits
+from domain.inbox.identity import message_key, with_crlf
+from domain.inbox.load import Load
+
+T = TypeVar("T")
+
+COMMIT_WITHIN = 20.0
+"""Seconds after which a sender is told to come again instead of waiting on."""
+
+PURPOSES = frozenset({Purpose.REPLY, Purpose.BOUNCE, Purpose.ALIAS, Purpose.UNSUBSCRIBE})
+"""What addresses that take mail are for."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Addressed(NamedTuple):
+    """A recipient, and what its address opens; None for one that is unknown or revoked."""
+
+    recipient: str
+    named: TokenAddress | None
+    capability: Capability | None
+
+
+class _Mail(NamedTuple):
+    raw: bytes
+    mail_from: str
+    source: Source
+
+
+class Reception:
+    """Takes mail for the living token addresses of `mail_domain`.
+
+    `rate` bounds what one peer may bring. Both methods raise `Unavailable` for every fault of
+    ours, the slow ones too; then nothing was kept, or all was and nobody knows.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        mail_domain: str,
+        *,
+        rate: PeerRate | None = None,
+        commit_within: float = COMMIT_WITHIN,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._database = database
+        self._mail_domain = mail_domain
+        self._rate = rate or PeerRate(0)
+        self._commit_within = commit_within
+        self._now = now
+
+    async def look_up(self, address: str, source: Source) -> Admission | None:
+        """Why a mail to `address` would not be taken now, before it is sent; None when it would.
+
+        A wrong address counts as a mail of its peer: nobody tries many.
+        """
+        if not self._rate.has_room(source.peer):
+            return Admission.TOO_OFTEN
+        load = await self._in_time(self._database.read(lambda c: self._load(c, address)))
+        if load is None:
+            self._rate.take(source.peer)
+            return Admission.UNKNOWN
+        return Admission.FULL if load.is_full else None
+
+    async def accept(self, raw: bytes, envelope: Envelope, source: Source) -> tuple[Outcome, ...]:
+        """Keep a mail for each of its recipients, in one transaction, and say what became of it
+        for each, in their order; for a mail without recipients one outcome."""
+        recipients = envelope.recipients or ("",)
+        if not self._rate.take(source.peer):
+            return tuple(Outcome(recipient=r, admission=Admission.TOO_OFTEN) for r in recipients)
+        mail = _Mail(with_crlf(raw), envelope.mail_from, source)
+        excess = beyond_limits(mail.raw)
+        kept = self._database.write(lambda c: self._keep(c, mail, recipients, excess))
+        return await self._in_time(kept)
+
+    async def _in_time(self, asked: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._commit_within):
+                return await asked
+        except TimeoutError:
+            raise Unavailable("The database did not answer in time.") from None
+
+    def _load(self, c: sa.Connection, address: str) -> Load | None:
+        """What has come to an address; None for one that is unknown or revoked."""
+        capability = self._open(c, address).capability
+        return None if capability is None else inbox.load_of(c, capability, self._now())
+
+    def _open(self, c: sa.Connection, address: str) -> _Addressed:
+        named = read_token_address(address, self._mail_domain)
+        if named is None or named.purpose not in PURPOSES:
+            return _Addressed(address, None, None)
+        return _Addressed(address, named, capabilities.find(c, named.purpose, named.token))
+
+    def _keep(
+        self, c: sa.Connection, mail: _Mail, recipients: Sequence[str], excess: Reason | None
+    ) -> tuple[Outcome, ...]:
+        opened = [self._open(c, one) for one in dict.fromkeys(recipients)]
+        # Inputs of several streams are accepted in the order of their names (see `inputs.accept`).
+        opened.sort(key=lambda one: one.capability.stream if one.capability else "")
+        found = {one.recipient: self._keep_for(c, mail, one, excess) for one in opened}
+        outcomes = tuple(found[one] for one in recipients)
+        is_anybodys = any(one.admission is not Admission.UNKNOWN for one in outcomes)
+        if is_anybodys or mail.source.way.may_refuse:
+            return outcomes
+        return (self._quarantine(c, mail, recipients[0], Reason.NOBODY), *outcomes[1:])
+
+    def _keep_for(
+        self, c: sa.Connection, mail: _Mail, one: _Addressed, excess: Reason | None
+    ) -> Outcome:
+        if one.named is None or one.capability is None:
+            return Outcome(recipient=one.recipient, admission=Admission.UNKNOWN)
+        if excess is Reason.TOO_LARGE and mail.source.way.may_refuse:
+            return Outcome(recipient=one.recipient, admission=Admission.TOO_LARGE)
+        if excess is not None:
+            return self._quarantine(c, mail, one.recipient, excess)
+        key = message_key(one.named.mark, mail.raw)
+        if not inbox.is_copy(c, key):
+            now = self._now()
+            if inbox.load_of(c, one.capability, now).is_full:
+                return Outcome(recipient=one.recipient, admission=Admission.FULL)
+            inbox.accept(
+                c,
+                key=key,
+                capability=one.capability,
+                mail_from=mail.mail_from,
+                source=mail.source.way.value,
+                raw=mail.raw,
+                received_at=now,
+                about=one.named.number,
+            )
+        return Outcome(recipient=one.recipient, admission=Admission.ACCEPTED, key=key)
+
+    def _quarantine(self, c: sa.Connection, mail: _Mail, recipient: str, reason: Reason) -> Outcome:
+        key = message_key(recipient, mail.raw)
+        quarantine.keep(
+            c,
+            key=key,
+            reason=reason,
+            mail_from=mail.mail_from,
+            recipient=recipient,
+            source=mail.source.way.value,
+            raw=mail.raw,
+            received_at=self._now(),
+        )
+        return Outcome(recipient=recipient, admission=Admission.QUARANTINED, key=key)
