@@ -104,6 +104,15 @@ class PostgresServer:
             self._process.wait(timeout=30)
             self._process = None
 
+    def processes(self) -> list[int]:
+        """The ids of all its processes, the one that makes the others first."""
+        assert self._process is not None
+        first = str(self._process.pid)
+        stats = (path.read_text() for path in Path("/proc").glob("[0-9]*/stat"))
+        # The name in front may hold anything; after it come state and parent.
+        fields = ((text.split()[0], text.rpartition(")")[2].split()[1]) for text in stats)
+        return [int(first), *(int(pid) for pid, parent in fields if parent == first)]
+
     def remove(self) -> None:
         """Stop it and delete what it kept."""
         self.stop(signal.SIGQUIT)

@@ -13,14 +13,17 @@ from tests.postgres import PostgresServer
 @contextlib.contextmanager
 def paused(server: PostgresServer) -> Iterator[None]:
     """Every process of `server` stands still, as on a machine that hangs."""
-    processes = server.processes()
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
+    stopped: list[int] = []
     try:
+        while more := [pid for pid in server.processes() if pid not in stopped]:
+            for pid in more:
+                os.kill(pid, signal.SIGSTOP)
+            stopped += more
         yield
     finally:
-        for pid in processes:
-            os.kill(pid, signal.SIGCONT)
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from adapters.db.database import Bell, Database
 from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
 from adapters.intake.accepting import Reception
+from adapters.intake.rates import PeerRate
 from adapters.intake.smtp import Intake
 from domain.access import Capability, Purpose, token_address
 from domain.inbox.acceptance import SIZE_LIMIT
@@ -39,6 +40,7 @@ from tests.adapters.intake.letters import (
     revoke,
     token,
 )
+from tests.adapters.intake.talk import Talk
 from tests.adapters.outbox_rows import draft, enqueue
 from tests.patience import until
 
@@ -282,27 +284,6 @@ async def test_the_null_sender_of_bounces_is_welcome(intake: Intake, database: D
     assert row.mail_from == ""
 
 
-@pytest.mark.parametrize(
-    "terminator",
-    [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\r\n\0.\r\n"],
-)
-async def test_no_odd_terminator_smuggles_in_a_second_mail(
-    intake: Intake, database: Database, terminator: bytes
-) -> None:
-    smuggled = b"MAIL FROM:<eve@example.net>\r\nRCPT TO:<x@y>\r\nDATA\r\nhi"
-    talk = await Talk.to(intake.port)
-    await talk.until_data(address())
-
-    answer = await talk.say(MAIL + terminator + smuggled + b"\r\n.\r\n")
-
-    assert answer.startswith(b"250")
-    [row] = await kept(database)
-    assert b"MAIL FROM:<eve@example.net>" in row.raw
-    assert row.raw.replace(b"\r\n", b"").count(b"\n") == 0
-    assert row.raw.replace(b"\r\n", b"").count(b"\r") == 0
-    await talk.end()
-
-
 async def test_a_sender_that_hangs_up_before_the_dot_left_nothing(
     intake: Intake, database: Database
 ) -> None:
@@ -383,34 +364,26 @@ async def test_a_kill_between_commit_and_yes_makes_one_mail_of_two_copies(
     await opened.close()
 
 
-class Talk:
-    """An SMTP conversation by hand."""
+async def test_a_peer_that_brings_too_much_is_told_to_come_again(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.intake.smtp.counted_peer", lambda address: address)
+    await given_a_meeting(sqlite_database)
+    now = [0.0]
+    reception = Reception(sqlite_database, DOMAIN, rate=PeerRate(1, lambda: now[0]))
+    intake = Intake(reception, DOMAIN)
+    await intake.start()
+    talk = await Talk.to(intake.port)
+    await talk.until_data(address())
+    await mail(intake.port, address())  # meanwhile, by another connection of the peer
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.greeting = b""
+    assert (await talk.say(MAIL + b"more\r\n.\r\n")).startswith(b"451 4.7.1")
+    with pytest.raises(SMTPRecipientsRefused) as refusal:
+        await mail(intake.port, address(), MAIL + b"more\r\n")
+    now[0] += 60
+    await mail(intake.port, address(), MAIL + b"more\r\n")
 
-    @classmethod
-    async def to(cls, port: int) -> "Talk":
-        talk = cls(*await asyncio.open_connection("127.0.0.1", port))
-        talk.greeting = await talk.reader.readline()
-        return talk
-
-    async def say(self, words: bytes) -> bytes:
-        self.writer.write(words)
-        return await self.reader.readline()
-
-    async def until_data(self, recipient: str) -> None:
-        for command in (
-            "HELO client",
-            "MAIL FROM:<ana@example.org>",
-            f"RCPT TO:<{recipient}>",
-            "DATA",
-        ):
-            answer: Any = await self.say(command.encode() + b"\r\n")
-            assert answer[:1] in b"23", answer
-
-    async def end(self) -> None:
-        self.writer.close()
-        await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
+    assert refusal.value.recipients[0].code == 451
+    assert len(await kept(sqlite_database)) == 2
+    await talk.end()
+    await intake.stop()

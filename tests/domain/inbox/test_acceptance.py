@@ -31,7 +31,7 @@ def test_mail_beyond_limits_is_known_without_parsing(raw: bytes, reason: Reason 
     assert beyond_limits(raw) is reason
 
 
-A, Q, U, F, O, L = (
+A, Q, U, F, M, L = (
     Admission.ACCEPTED,
     Admission.QUARANTINED,
     Admission.UNKNOWN,
@@ -47,7 +47,7 @@ A, Q, U, F, O, L = (
         ([A], A),
         ([U, A], A),  # one bad recipient does not sink the others
         ([A, F], F),  # all come again, and the first is recognised
-        ([U, O], O),
+        ([U, M], M),
         ([U, Q], Q),
         ([U, L], U),
     ],
