@@ -17,20 +17,25 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from adapters.db import outbox
+from adapters.db import outbox, outbox_claims, outbox_results
 from adapters.db.batching import Batched
 from adapters.db.database import Database
 from adapters.db.fates import Fate, tell_sagas
-from adapters.db.outbox import Held, Result
+from adapters.db.outbox_claims import Held
+from adapters.db.outbox_results import Result
 from adapters.loops import cancelled, until_asked
 from adapters.outage import Outage
 from adapters.smtp import MarkSending
-from domain.outbox.model import Claim, Phase, Report
+from domain.access import numbered
+from domain.outbox.model import Claim, MessageState, Phase, Report
 from domain.outbox.rules import CLAIM_LEASE, SENDING_LEASE, rule_on
 from domain.values import LATEST
 
 Poke = Callable[[str], Awaitable[None]]
 """Tells a stream's saga to look at its inputs; may fail, since a relay repeats it."""
+
+MaySend = Callable[[], Awaitable[str | None]]
+"""Asked before every claim: None when mail may leave here, else the reason why not."""
 
 _PER_SENDER = 8
 _log = logging.getLogger(__name__)
@@ -44,6 +49,10 @@ class Mailer(Protocol):
     ) -> Report: ...
 
     async def close(self) -> None: ...
+
+
+async def _always() -> str | None:
+    return None
 
 
 def _utc_now() -> datetime:
@@ -71,6 +80,7 @@ class OutboxDispatcher:
         now: Callable[[], datetime] = _utc_now,
         jitter: Callable[[], float] = random.random,
         takes_over: bool | None = None,
+        may_send: MaySend = _always,
     ) -> None:
         self.name = f"dispatcher-{uuid.uuid4().hex[:12]}"
         self._database = database
@@ -83,6 +93,8 @@ class OutboxDispatcher:
         self._now = now
         self._jitter = jitter
         self._takes_over = database.dialect == "sqlite" if takes_over is None else takes_over
+        self._may_send = may_send
+        self._held_back: str | None = None
         self._stopping = asyncio.Event()
         self._patience = 0.0
         self._unsent: dict[Held, datetime] = {}
@@ -141,11 +153,16 @@ class OutboxDispatcher:
             pass
 
     async def _feed(self) -> None:
+        reason = await self._may_send()
+        self._note_reason(reason)
+        if reason is not None:
+            await asyncio.sleep(self._poll)
+            return
         rung = self._database.bell.rung(outbox.BELL)
         limit = self._senders * _PER_SENDER // 2
         until = self._now() + self._claim_lease
         claims = await self._database.write(
-            lambda c: outbox.claim(c, self.name, limit, self._now(), until)
+            lambda c: outbox_claims.claim(c, self.name, limit, self._now(), until)
         )
         self._unsent |= {_held(claim): until for claim in claims}
         for claim in claims:
@@ -153,6 +170,11 @@ class OutboxDispatcher:
         if len(claims) < limit:
             wait = await self._time_to_next()
             await self._database.bell.wait(outbox.BELL, wait, since=rung)
+
+    def _note_reason(self, reason: str | None) -> None:
+        if reason != self._held_back:
+            _log.warning("outbox: %s", reason or "mail leaves again")
+        self._held_back = reason
 
     async def _time_to_next(self) -> float:
         due = await self._database.read(outbox.next_due)
@@ -168,7 +190,7 @@ class OutboxDispatcher:
         now = self._now()
 
         def work(c: sa.Connection) -> tuple[int, list[str]]:
-            fates = outbox.release_lapsed(c, before, now)
+            fates = outbox_results.release_lapsed(c, before, now)
             return len(fates), tell_sagas(c, fates)
 
         released, told = await self._database.write(work)
@@ -206,7 +228,8 @@ class OutboxDispatcher:
             return may_be_out
 
         try:
-            return await self._mailer.send(claim.mail_from, claim.recipient, claim.raw, mark)
+            sender = numbered(claim.mail_from, claim.id)
+            return await self._mailer.send(sender, claim.recipient, claim.raw, mark)
         except asyncio.CancelledError:
             if not may_be_out:
                 self._dotless.add(_held(claim))
@@ -220,9 +243,10 @@ class OutboxDispatcher:
         now = self._now()
         ruling = rule_on(
             report,
-            kind=claim.kind,
+            on_unknown=claim.on_unknown,
+            resends=claim.resends,
             attempt=claim.attempt,
-            created_at=claim.created_at,
+            since=claim.tried_at,
             now=now,
             jitter=self._jitter(),
         )
@@ -241,13 +265,18 @@ class OutboxDispatcher:
     async def _write_marks(self, held: Sequence[Held]) -> list[bool]:
         now = self._now()
         until = now + self._sending_lease
-        marked = await self._database.write(lambda c: outbox.mark_sending(c, held, now, until))
+        marked = await self._database.write(
+            lambda c: outbox_claims.mark_sending(c, held, now, until)
+        )
         return [one in marked for one in held]
 
     async def _write_results(self, results: Sequence[Result]) -> list[None]:
         def work(c: sa.Connection) -> list[str]:
-            stands = outbox.finish(c, results)
-            return tell_sagas(c, [_fate(one) for one in results if _held(one.claim) in stands])
+            stands = outbox_results.finish(c, results)
+            fates = [
+                _fate(one, stands[held]) for one in results if (held := _held(one.claim)) in stands
+            ]
+            return tell_sagas(c, fates)
 
         await self._try_poke(await self._database.write(work))
         return [None] * len(results)
@@ -287,14 +316,13 @@ class OutboxDispatcher:
 
     async def _give_back(self, held: Sequence[Held]) -> None:
         if held:
-            await self._database.write(lambda c: outbox.give_back(c, held))
+            await self._database.write(lambda c: outbox_claims.give_back(c, held))
 
 
 def _held(claim: Claim) -> Held:
     return Held(claim.id, claim.token)
 
 
-def _fate(result: Result) -> Fate:
+def _fate(result: Result, state: MessageState) -> Fate:
     claim = result.claim
-    state = result.ruling.state
     return Fate(claim.id, claim.kind, claim.subject, claim.party, state, result.at)

@@ -225,3 +225,13 @@ def read_token_address(address: str, domain: str) -> TokenAddress | None:
     if number is not None and purpose is not Purpose.BOUNCE:
         return None
     return TokenAddress(purpose, parts[2], number)
+
+
+def numbered(address: str, number: int) -> str:
+    """The envelope sender of message `number`: a bounce address says which message it is about
+    (VERP). Any other address, and the null sender, stays as it is."""
+    local, _, host = address.rpartition("@")
+    parts = _LOCAL.fullmatch(local)
+    if parts is None or parts[1] != Purpose.BOUNCE or parts[3] is not None:
+        return address
+    return f"{local}-{number}@{host}"

@@ -153,6 +153,8 @@ class Claim(Frozen):
     recipient: str
     raw: bytes
     created_at: Instant
+    tried_at: Instant  # when it was first claimed
+    domain: str = ""  # the recipient's
     on_unknown: OnUnknown = OnUnknown.HOLD
     resends: int = 0
 

@@ -3,20 +3,23 @@
     queued ──claim──▶ claimed ──mark, before the final dot──▶ sending ──250──▶ sent
       ▲                  │                                       ├──4xx──▶ retry
       └──── lease over ──┤                                       ├──5xx──▶ failed
-                         ├──not accepted──▶ retry                └──no reply──▶ uncertain
+                         ├──not accepted──▶ retry                └──no reply──▶ as `on_unknown` says
                          └──refused──▶ failed                       (or lease over)
 
 A failure before the final dot proves that the server has nothing, marked or not: a sender that
 knows it wrote no dot gives the message back to the queue. After the dot nothing is proved until
-a reply is read (RFC 1047): that is `uncertain`, and nothing leaves it by itself but the late
-reply to the very same attempt.
+a reply is read (RFC 1047). What then happens each kind of mail says for itself (`OnUnknown`);
+unless it says otherwise the message is `uncertain`, which only a late reply to the very same
+attempt, evidence, or a person ends.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
-from domain.outbox.model import MessageState, Phase, Report
+from domain.outbox.model import MessageState, Phase, Proof, Report
+from domain.postage import OnUnknown
 from domain.values import Frozen, Instant
 
 CLAIM_LEASE = timedelta(minutes=5)
@@ -29,98 +32,145 @@ that RFC 5321 §4.5.3.2.6 grants the server."""
 GIVE_UP_AFTER = timedelta(days=5)
 """RFC 5321 §4.5.4.1: a sender gives up after four to five days."""
 
+RELAY_DELAY = timedelta(seconds=30)
+"""How long a message waits whose relay could not be reached, made up to twice as long by chance:
+never longer than a minute, so that mail leaves soon after the relay is back."""
+
 _FIRST_DELAY = timedelta(seconds=15)
 _LONGEST_DELAY = timedelta(hours=2)
 _GROWTH = 3
 _NEVER_REACHED = frozenset({Phase.CONNECT, Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.BODY})
 
-_NEXT: Mapping[MessageState, frozenset[MessageState]] = MappingProxyType(
+
+class By(StrEnum):
+    """Who takes a step. What an attempt may not do, evidence or a person may."""
+
+    GATE = "gate"  # what is looked at before anything is sent
+    ATTEMPT = "attempt"  # a dispatcher, or the end of its lease
+    LATE_REPLY = "late-reply"  # to an attempt that was given up as unknown
+    EVIDENCE = "evidence"
+    PERSON = "person"
+
+
+_S = MessageState
+_WAITING = frozenset({_S.QUEUED, _S.RETRY, _S.HELD})
+_GATED = frozenset({_S.CLAIMED, _S.HELD, _S.SUPPRESSED, _S.EXPIRED, _S.MERGED})
+_NEXT: Mapping[By, Mapping[MessageState, frozenset[MessageState]]] = MappingProxyType(
     {
-        MessageState.QUEUED: frozenset({MessageState.CLAIMED}),
-        MessageState.RETRY: frozenset({MessageState.CLAIMED}),
-        MessageState.CLAIMED: frozenset(
-            {MessageState.QUEUED, MessageState.SENDING, MessageState.RETRY, MessageState.FAILED}
-        ),
-        # QUEUED only by the holder of the claim, which knows that it wrote no dot.
-        MessageState.SENDING: frozenset(
+        By.GATE: MappingProxyType({old: _GATED for old in _WAITING}),
+        By.ATTEMPT: MappingProxyType(
             {
-                MessageState.QUEUED,
-                MessageState.SENT,
-                MessageState.RETRY,
-                MessageState.FAILED,
-                MessageState.UNCERTAIN,
+                _S.CLAIMED: frozenset({_S.QUEUED, _S.SENDING, _S.RETRY, _S.FAILED}),
+                # QUEUED only by the holder of the claim, which knows that it wrote no dot.
+                _S.SENDING: frozenset({_S.QUEUED, _S.SENT, _S.RETRY, _S.FAILED, _S.UNCERTAIN}),
             }
         ),
-        # Only by the late reply to the attempt that left it unknown.
-        MessageState.UNCERTAIN: frozenset(
-            {MessageState.SENT, MessageState.RETRY, MessageState.FAILED}
+        By.LATE_REPLY: MappingProxyType(
+            {
+                _S.UNCERTAIN: frozenset({_S.SENT, _S.RETRY, _S.FAILED}),
+                # About to go out once more, after an unknown outcome that is known now.
+                _S.RETRY: frozenset({_S.SENT, _S.FAILED}),
+            }
         ),
-        MessageState.SENT: frozenset(),
-        MessageState.FAILED: frozenset(),
-        MessageState.HELD: frozenset({MessageState.CLAIMED}),
-        MessageState.SUPPRESSED: frozenset(),
-        MessageState.EXPIRED: frozenset(),
-        MessageState.CANCELLED: frozenset(),
-        MessageState.MERGED: frozenset(),
+        # But for UNCERTAIN only what goes out once more; see `may_be_proved`.
+        By.EVIDENCE: MappingProxyType(
+            {old: frozenset({_S.SENT}) for old in (*_WAITING, _S.CLAIMED, _S.UNCERTAIN)}
+        ),
+        By.PERSON: MappingProxyType(
+            {
+                _S.QUEUED: frozenset({_S.HELD, _S.CANCELLED}),
+                _S.RETRY: frozenset({_S.HELD, _S.CANCELLED}),
+                _S.HELD: frozenset({_S.QUEUED, _S.CANCELLED}),
+                # QUEUED: the same bytes once more, whoever may have them already.
+                _S.UNCERTAIN: frozenset({_S.QUEUED, _S.CANCELLED, _S.SENT}),
+            }
+        ),
     }
 )
 
-_AFTER_UNKNOWN: Mapping[str, MessageState] = MappingProxyType({})
-"""Kinds of message whose unknown outcome leads elsewhere than to `uncertain`."""
+
+def may_become(old: MessageState, new: MessageState, by: By) -> bool:
+    """Whether a message in `old` may go to `new` in one step of this kind."""
+    return new in _NEXT[by].get(old, frozenset())
 
 
-def may_become(old: MessageState, new: MessageState) -> bool:
-    """Whether a message in `old` may go to `new` in one step."""
-    return new in _NEXT[old]
-
-
-def origins(new: MessageState) -> tuple[MessageState, ...]:
+def origins(new: MessageState, by: By) -> tuple[MessageState, ...]:
     """The states a message may be in just before `new`; what a conditional write asks for."""
-    return tuple(old for old in MessageState if may_become(old, new))
+    return tuple(old for old in MessageState if may_become(old, new, by))
+
+
+def may_be_proved(state: MessageState, resends: int) -> bool:
+    """Whether evidence that a copy arrived settles the message: nobody knew, or it is about to
+    go out once more because nobody knew."""
+    if state is MessageState.UNCERTAIN:
+        return True
+    return resends > 0 and may_become(state, MessageState.SENT, By.EVIDENCE)
 
 
 class Ruling(Frozen):
-    """What an attempt leads to. `next_at` is when the message is due again, for `retry` only."""
+    """What an attempt leads to. `next_at` is when the message is due again, for `retry` only.
+
+    `is_unknown`: nobody knows whether the server has it, whatever is done next. `counts`: the
+    next delay grows by it. `proof` is how `sent` is known.
+    """
 
     state: MessageState
     next_at: Instant | None = None
+    is_unknown: bool = False
+    counts: bool = True
+    proof: Proof | None = None
 
 
 def rule_on(
     report: Report,
     *,
-    kind: str,
+    on_unknown: OnUnknown,
+    resends: int,
     attempt: int,
-    created_at: datetime,
+    since: datetime,
     now: datetime,
     jitter: float,
 ) -> Ruling:
     """What `report`, the outcome of the attempt with this number (1, 2, …), means.
 
-    `jitter` in [0, 1) spreads the retries of messages that failed together. A message older
-    than `GIVE_UP_AFTER` is not tried again.
+    `resends` is how often the message went out again after an unknown outcome. `jitter` in
+    [0, 1) spreads the retries of messages that failed together. A message first tried
+    `GIVE_UP_AFTER` ago or longer (`since`) is not tried again.
     """
-    state = _state_after(report, kind)
-    if state is not MessageState.RETRY:
-        return Ruling(state=state)
-    if now - created_at >= GIVE_UP_AFTER:
+    match _verdict(report):
+        case None:
+            return rule_on_unknown(on_unknown, resends, attempt, now, jitter)
+        case MessageState.SENT:
+            return Ruling(state=MessageState.SENT, proof=Proof.REPLY)
+        case MessageState.FAILED:
+            return Ruling(state=MessageState.FAILED)
+    if now - since >= GIVE_UP_AFTER:
         return Ruling(state=MessageState.FAILED)
-    return Ruling(state=state, next_at=now + retry_delay(attempt, jitter))
+    if is_about_the_relay(report):
+        wait = RELAY_DELAY * (1 + jitter)
+        return Ruling(state=MessageState.RETRY, next_at=now + wait, counts=False)
+    return Ruling(state=MessageState.RETRY, next_at=now + retry_delay(attempt, jitter))
 
 
-def state_after_unknown(kind: str) -> MessageState:
-    """Where a message goes whose final dot was written and whose reply nobody read.
+def rule_on_unknown(
+    on_unknown: OnUnknown, resends: int, attempt: int, now: datetime, jitter: float
+) -> Ruling:
+    """What becomes of a message whose final dot was written and whose reply nobody read.
 
-    `uncertain`: a person, or evidence, decides. Sending it again would be a silent duplicate.
+    Only where its kind says so does it go out again by itself, and then once: a second unknown
+    outcome is `uncertain` like any other.
     """
-    return _AFTER_UNKNOWN.get(kind, MessageState.UNCERTAIN)
+    if on_unknown is OnUnknown.ASSUME_SENT:
+        return Ruling(state=MessageState.SENT, is_unknown=True, proof=Proof.ASSUMED)
+    if on_unknown is OnUnknown.RESEND_ONCE and resends == 0:
+        due = now + retry_delay(attempt, jitter)
+        return Ruling(state=MessageState.RETRY, next_at=due, is_unknown=True)
+    return Ruling(state=MessageState.UNCERTAIN, is_unknown=True)
 
 
-def state_after_lease(state: MessageState, kind: str) -> MessageState:
-    """Where a message goes whose dispatcher let its lease run out in `state`."""
-    if state is MessageState.SENDING:
-        return state_after_unknown(kind)
-    return MessageState.QUEUED
+def is_about_the_relay(report: Report) -> bool:
+    """Whether the attempt ended before anything was said about the message."""
+    return report.phase is Phase.CONNECT
 
 
 def retry_delay(attempt: int, jitter: float) -> timedelta:
@@ -131,7 +181,8 @@ def retry_delay(attempt: int, jitter: float) -> timedelta:
     return delay * (1 + jitter / 2)
 
 
-def _state_after(report: Report, kind: str) -> MessageState:
+def _verdict(report: Report) -> MessageState | None:
+    """`sent`, `retry` or `failed`; None where nobody knows."""
     if report.phase in _NEVER_REACHED:
         return MessageState.FAILED if _is_refusal(report) else MessageState.RETRY
     match (report.code or 0) // 100:
@@ -142,7 +193,7 @@ def _state_after(report: Report, kind: str) -> MessageState:
         case 5:
             return MessageState.FAILED
         case _:  # no reply, or none that can be understood
-            return state_after_unknown(kind)
+            return None
 
 
 def _is_refusal(report: Report) -> bool:

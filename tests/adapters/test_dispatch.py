@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import inputs, outbox
+from adapters.db import inputs, outbox_claims, outbox_results
 from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.dispatch import OutboxDispatcher
@@ -182,7 +182,7 @@ async def test_a_letter_left_in_doubt_by_the_dead_becomes_an_input_of_its_saga(
 ) -> None:
     await enqueue(database, draft())
     await marked_by_another(database, LATEST)
-    await database.write(lambda c: outbox.release_lapsed(c, NOW, NOW))  # not yet
+    await database.write(lambda c: outbox_results.release_lapsed(c, NOW, NOW))  # not yet
     poked = Poked()
 
     async with running(OutboxDispatcher(database, FakeMailer(), poked, takes_over=True)):
@@ -200,7 +200,7 @@ async def test_a_doubtful_letter_that_failed_after_all_is_told_as_both(database:
     async with running(OutboxDispatcher(database, FakeMailer(), Poked(), takes_over=True)):
         await are(database, "uncertain")
 
-    late = outbox.Result(claim, REFUSED, Ruling(state=MessageState.FAILED), NOW)
+    late = outbox_results.Result(claim, REFUSED, Ruling(state=MessageState.FAILED), NOW)
     dispatcher = OutboxDispatcher(database, FakeMailer(), Poked())
     for _ in range(2):
         await dispatcher._write_results([late])
@@ -211,9 +211,9 @@ async def test_a_doubtful_letter_that_failed_after_all_is_told_as_both(database:
 async def marked_by_another(database: Database, until_then: datetime) -> Claim:
     """The one message in the queue, in the hands of a dispatcher that wrote its final dot."""
     now = datetime.now(UTC)
-    [claim] = await database.write(lambda c: outbox.claim(c, "another", 1, now, until_then))
-    held = [outbox.Held(claim.id, claim.token)]
-    await database.write(lambda c: outbox.mark_sending(c, held, now, until_then))
+    [claim] = await database.write(lambda c: outbox_claims.claim(c, "another", 1, now, until_then))
+    held = [outbox_claims.Held(claim.id, claim.token)]
+    await database.write(lambda c: outbox_claims.mark_sending(c, held, now, until_then))
     return claim
 
 
@@ -393,6 +393,42 @@ async def test_a_dispatcher_with_a_dead_loop_ends(database: Database) -> None:
         await OutboxDispatcher(flaky, FakeMailer(), Poked()).run()
 
 
+async def test_nothing_is_claimed_while_mail_may_not_leave(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = ["this is a copy of the database"] * 3
+    asked = asyncio.Event()
+
+    async def may_send() -> str | None:
+        if answers:
+            assert await states(database) == ["queued"]
+            return answers.pop()
+        asked.set()
+        return None
+
+    await enqueue(database, draft())
+    dispatcher = OutboxDispatcher(database, FakeMailer(), Poked(), may_send=may_send, poll=0.01)
+    async with running(dispatcher):
+        await asked.wait()
+        await are(database, "sent")
+
+    said = [one.getMessage() for one in caplog.records if "copy of the database" in one.message]
+    assert said == ["outbox: this is a copy of the database"]
+
+
+async def test_the_envelope_sender_says_which_message_may_come_back(database: Database) -> None:
+    await enqueue(database, draft(), draft(2, subject="notes/1"))
+
+    async with Server() as server:
+        mailer = SmtpMailer(Relay("127.0.0.1", server.port))
+        async with running(OutboxDispatcher(database, mailer, Poked())):
+            await are(database, "sent")
+            await until(lambda: len(server.received) == 2)
+
+    senders = {mail.mail_from for mail in server.received}
+    assert senders == {f"b+{'a' * 26}-{id}@parley.example" for id in (1, 2)}
+
+
 async def test_two_dispatchers_send_no_message_twice(database: Database) -> None:
     await enqueue(database, *(draft(n) for n in range(300)))
 
@@ -414,7 +450,7 @@ async def test_a_dispatcher_that_slept_through_its_lease_writes_no_dot(
 
     async def sleep_long() -> None:
         clock[0] += timedelta(hours=1)
-        await database.write(lambda c: outbox.release_lapsed(c, clock[0], clock[0]))
+        await database.write(lambda c: outbox_results.release_lapsed(c, clock[0], clock[0]))
         mailer.before_mark = None
 
     mailer = FakeMailer(before_mark=sleep_long)
@@ -432,9 +468,11 @@ async def test_what_a_dead_process_held_in_a_sqlite_file_is_taken_over_at_once(
     await enqueue(sqlite_database, draft(1), draft(2))
     now = datetime.now(UTC)
     until_later = now + timedelta(hours=1)
-    claims = await sqlite_database.write(lambda c: outbox.claim(c, "dead", 2, now, until_later))
-    held = [outbox.Held(claims[0].id, claims[0].token)]
-    await sqlite_database.write(lambda c: outbox.mark_sending(c, held, now, until_later))
+    claims = await sqlite_database.write(
+        lambda c: outbox_claims.claim(c, "dead", 2, now, until_later)
+    )
+    held = [outbox_claims.Held(claims[0].id, claims[0].token)]
+    await sqlite_database.write(lambda c: outbox_claims.mark_sending(c, held, now, until_later))
 
     mailer = FakeMailer()
     async with running(OutboxDispatcher(sqlite_database, mailer, Poked())):

@@ -9,6 +9,7 @@ from domain.access import (
     Purpose,
     Scope,
     derive_token,
+    numbered,
     read_token_address,
     token_address,
     token_hash,
@@ -87,6 +88,18 @@ def test_a_token_address_fits_a_local_part() -> None:
 
     assert read_token_address(address, "parley.example.net") is not None
     assert len(address.partition("@")[0]) <= 64
+
+
+def test_the_bounces_of_a_message_come_back_with_its_number() -> None:
+    token = derive_token(SECRET, REPLY)
+    of_party = token_address(Purpose.BOUNCE, token, "parley.example.net")
+
+    address = numbered(of_party, 42)
+
+    assert read_token_address(address, "parley.example.net") == (Purpose.BOUNCE, token, 42)
+    assert numbered(address, 43) == address
+    for other in ("", "ana@example.org", token_address(Purpose.REPLY, token, "parley.example.net")):
+        assert numbered(other, 42) == other
 
 
 def test_a_key_may_do_what_its_scopes_say_and_an_admin_everything() -> None:

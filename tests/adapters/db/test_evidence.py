@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import evidence, outbox
+from adapters.db import evidence, outbox, outbox_claims
 from adapters.db.database import Database
-from adapters.db.outbox import Held
+from adapters.db.outbox_claims import Held
 from adapters.db.schema import outbox as outbox_table
 from adapters.db.schema import outbox_events
 from domain.outbox.marks import mark_of
@@ -88,7 +88,7 @@ async def test_a_claim_of_what_was_proved_meanwhile_comes_to_nothing(database: D
     await prove(database, ids)
 
     held = [Held(ids[0], 4)]
-    marked = await database.write(lambda c: outbox.mark_sending(c, held, NOON, SOON))
+    marked = await database.write(lambda c: outbox_claims.mark_sending(c, held, NOON, SOON))
 
     assert marked == set()
     assert await states(database) == ["sent"]

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import exc
 
-from adapters.db import outbox
+from adapters.db import evidence, outbox, outbox_claims, outbox_results
 from adapters.db.database import Database
-from adapters.db.outbox import Held, Result
+from adapters.db.outbox_claims import Held
+from adapters.db.outbox_results import Result
 from domain.errors import Refused
-from domain.outbox.model import Claim, MessageState, Phase, Report
+from domain.outbox.model import Claim, MessageState, Phase, Proof, Report
 from domain.outbox.rules import Ruling
+from domain.postage import Postage, Priority
 from tests.adapters.outbox_rows import NOON, attempts, draft, enqueue, states, statuses
 from tests.patience import until
 
@@ -22,13 +24,13 @@ SENT = Ruling(state=MessageState.SENT)
 async def claim(
     database: Database, limit: int = 10, *, now: datetime = NOON, until: datetime = LATER
 ) -> list[Claim]:
-    return await database.write(lambda c: outbox.claim(c, "one", limit, now, until))
+    return await database.write(lambda c: outbox_claims.claim(c, "one", limit, now, until))
 
 
 async def mark(database: Database, *claims: Claim, now: datetime = NOON) -> set[Held]:
     held = [Held(one.id, one.token) for one in claims]
     return await database.write(
-        lambda c: outbox.mark_sending(c, held, now, now + 3 * (LATER - NOON))
+        lambda c: outbox_claims.mark_sending(c, held, now, now + 3 * (LATER - NOON))
     )
 
 
@@ -36,11 +38,11 @@ async def finish(
     database: Database, one: Claim, ruling: Ruling = SENT, report: Report = OK
 ) -> bool:
     result = Result(one, report, ruling, NOON)
-    return bool(await database.write(lambda c: outbox.finish(c, [result])))
+    return bool(await database.write(lambda c: outbox_results.finish(c, [result])))
 
 
 async def release(database: Database, before: datetime) -> int:
-    return len(await database.write(lambda c: outbox.release_lapsed(c, before, before)))
+    return len(await database.write(lambda c: outbox_results.release_lapsed(c, before, before)))
 
 
 async def test_one_business_key_is_one_message_for_ever(database: Database) -> None:
@@ -190,7 +192,7 @@ async def test_a_message_given_back_has_not_been_tried(database: Database) -> No
     await enqueue(database, draft())
     [one] = await claim(database)
 
-    await database.write(lambda c: outbox.give_back(c, [Held(one.id, one.token)]))
+    await database.write(lambda c: outbox_claims.give_back(c, [Held(one.id, one.token)]))
 
     [again] = await claim(database)
     assert (again.attempt, again.token) == (1, 2)
@@ -210,10 +212,10 @@ async def test_many_results_are_written_together(database: Database) -> None:
     await enqueue(database, *(draft(n) for n in range(1, 6)))
     claims = await claim(database)
     await mark(database, *claims[:4])
-    rulings = [SENT, SENT, Ruling(state=MessageState.UNCERTAIN), SENT, SENT]
+    rulings = [SENT, SENT, Ruling(state=MessageState.UNCERTAIN, is_unknown=True), SENT, SENT]
     results = [Result(one, OK, ruling, NOON) for one, ruling in zip(claims, rulings, strict=True)]
 
-    stands = await database.write(lambda c: outbox.finish(c, results))
+    stands = await database.write(lambda c: outbox_results.finish(c, results))
 
     assert await states(database) == ["sent", "sent", "uncertain", "sent", "claimed"]
     assert {one.id for one in stands} == {1, 2, 3, 4}
@@ -226,3 +228,123 @@ async def test_an_error_of_the_database_quotes_no_mail(database: Database) -> No
         await enqueue(database, spoiled)
 
     assert "Subject: letter" not in str(fault.value)
+
+
+LOST = Report(phase=Phase.DOT)
+ONCE_MORE = Ruling(state=MessageState.RETRY, is_unknown=True, next_at=LATER)
+
+
+async def sent_into_the_unknown(database: Database, ruling: Ruling = ONCE_MORE) -> Claim:
+    """The one message, whose dot was written and whose reply was not read."""
+    await enqueue(database, draft())
+    [one] = await claim(database)
+    await mark(database, one)
+    await finish(database, one, ruling, LOST)
+    return one
+
+
+async def test_what_goes_out_once_more_says_that_the_first_time_is_unknown(
+    database: Database,
+) -> None:
+    first = await sent_into_the_unknown(database)
+
+    [again] = await claim(database, now=LATER)
+
+    assert await attempts(database) == [("dot", None, "uncertain")]
+    assert (again.resends, again.raw) == (1, first.raw)
+
+
+async def test_an_unknown_result_written_twice_is_one_resend(database: Database) -> None:
+    one = await sent_into_the_unknown(database)
+
+    assert await finish(database, one, ONCE_MORE, LOST)
+
+    [again] = await claim(database, now=LATER)
+    assert again.resends == 1
+
+
+@pytest.mark.parametrize("state", [MessageState.SENT, MessageState.FAILED])
+async def test_a_late_reply_stops_what_was_to_go_out_once_more(
+    database: Database, state: MessageState
+) -> None:
+    one = await sent_into_the_unknown(database)
+
+    assert await finish(database, one, Ruling(state=state))
+    assert await states(database) == [state]
+    assert await claim(database, now=LATER) == []
+
+
+async def test_evidence_that_arrives_before_the_result_settles_an_unknown_one(
+    database: Database,
+) -> None:
+    await enqueue(database, draft())
+    [one] = await claim(database)
+    await mark(database, one)
+    await database.write(lambda c: evidence.prove(c, [one.id], Proof.ANSWER, NOON))
+
+    assert await finish(database, one, ONCE_MORE, LOST)
+    assert await states(database) == ["sent"]
+
+
+async def test_a_reply_counts_for_more_than_evidence_of_the_same_attempt(
+    database: Database,
+) -> None:
+    await enqueue(database, draft())
+    [one] = await claim(database)
+    await mark(database, one)
+    await database.write(lambda c: evidence.prove(c, [one.id], Proof.ANSWER, NOON))
+
+    await finish(database, one, Ruling(state=MessageState.FAILED))
+
+    assert await states(database) == ["failed"]
+
+
+async def test_evidence_of_the_first_copy_stands_when_the_second_is_refused(
+    database: Database,
+) -> None:
+    await sent_into_the_unknown(database)
+    [again] = await claim(database, now=LATER)
+    await mark(database, again)
+    await database.write(lambda c: evidence.prove(c, [again.id], Proof.ANSWER, NOON))
+
+    await finish(database, again, Ruling(state=MessageState.FAILED))
+
+    assert await states(database) == ["sent"]
+
+
+async def test_an_attempt_that_never_reached_the_relay_does_not_count(database: Database) -> None:
+    await enqueue(database, draft())
+    [one] = await claim(database)
+    ruling = Ruling(state=MessageState.RETRY, next_at=LATER, counts=False)
+
+    await finish(database, one, ruling, Report(phase=Phase.CONNECT))
+
+    [again] = await claim(database, now=LATER)
+    assert again.attempt == 1
+
+
+async def test_a_message_that_takes_its_dispatcher_down_is_not_the_first_in_hand_again(
+    database: Database,
+) -> None:
+    await enqueue(database, draft())
+    for _ in range(2):
+        await claim(database)
+        await release(database, LATER)
+
+    due = await database.read(outbox.next_due)
+    assert due is not None
+    assert due > LATER
+
+
+async def test_the_more_urgent_goes_first_and_then_what_has_waited_longer(
+    database: Database,
+) -> None:
+    bulk = draft(1).model_copy(update={"postage": Postage(priority=Priority.BULK)})
+    urgent = draft(2).model_copy(update={"postage": Postage(priority=Priority.URGENT)})
+    await enqueue(database, bulk, at=NOON - timedelta(days=1))
+    await enqueue(database, draft(3), at=NOON)
+    await enqueue(database, draft(4), at=NOON - timedelta(hours=1))
+    await enqueue(database, urgent)
+
+    assert [one.id for one in await claim(database, 3)] == [4, 3, 2]
+    assert [one.id for one in await claim(database, 3)] == [1]

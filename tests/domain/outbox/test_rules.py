@@ -7,19 +7,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.outbox import rules
-from domain.outbox.model import FINAL_STATES, MessageState, Phase, Report
-from domain.outbox.rules import Ruling, may_become, origins, retry_delay, rule_on
+from domain.outbox.model import FINAL_STATES, MessageState, Phase, Proof, Report
+from domain.outbox.rules import (
+    By,
+    Ruling,
+    may_be_proved,
+    may_become,
+    origins,
+    retry_delay,
+    rule_on,
+)
+from domain.postage import OnUnknown
 
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 BEFORE_THE_DOT = [Phase.CONNECT, Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.BODY]
 
 
-def ruled(phase: Phase, code: int | None, *, age: timedelta = timedelta(0)) -> Ruling:
+def ruled(
+    phase: Phase,
+    code: int | None,
+    *,
+    age: timedelta = timedelta(0),
+    on_unknown: OnUnknown = OnUnknown.HOLD,
+    resends: int = 0,
+    attempt: int = 1,
+) -> Ruling:
     return rule_on(
         Report(phase=phase, code=code),
-        kind="meeting.invitation",
-        attempt=1,
-        created_at=NOW - age,
+        on_unknown=on_unknown,
+        resends=resends,
+        attempt=attempt,
+        since=NOW - age,
         now=NOW,
         jitter=0.0,
     )
@@ -54,7 +72,7 @@ def test_an_attempt_means(phase: Phase, code: int | None, state: str) -> None:
 
 
 def test_a_retry_has_a_time_and_nothing_else_has() -> None:
-    assert ruled(Phase.CONNECT, None).next_at == NOW + timedelta(seconds=15)
+    assert ruled(Phase.MAIL, None).next_at == NOW + timedelta(seconds=15)
     assert ruled(Phase.DONE, 250).next_at is None
     assert ruled(Phase.DOT, None).next_at is None
 
@@ -97,28 +115,69 @@ def test_what_was_not_accepted_is_never_uncertain(phase: Phase) -> None:
         assert ruled(phase, code).state in {MessageState.RETRY, MessageState.FAILED}
 
 
+@pytest.mark.parametrize(
+    ("on_unknown", "resends", "state", "proof"),
+    [
+        (OnUnknown.HOLD, 0, "uncertain", None),
+        (OnUnknown.HOLD, 1, "uncertain", None),  # a person had it sent once more
+        (OnUnknown.RESEND_ONCE, 0, "retry", None),
+        (OnUnknown.RESEND_ONCE, 1, "uncertain", None),
+        (OnUnknown.ASSUME_SENT, 0, "sent", Proof.ASSUMED),
+    ],
+)
+def test_an_unknown_outcome_is_treated_as_its_kind_says(
+    on_unknown: OnUnknown, resends: int, state: str, proof: Proof | None
+) -> None:
+    ruling = ruled(Phase.DOT, None, on_unknown=on_unknown, resends=resends)
+
+    assert (ruling.state, ruling.proof, ruling.is_unknown) == (state, proof, True)
+    assert (ruling.next_at is not None) is (state == "retry")
+
+
+@pytest.mark.parametrize("on_unknown", OnUnknown)
+def test_a_known_outcome_does_not_ask_what_to_do_about_unknown_ones(on_unknown: OnUnknown) -> None:
+    assert ruled(Phase.DONE, 250, on_unknown=on_unknown).proof is Proof.REPLY
+    assert ruled(Phase.DONE, 451, on_unknown=on_unknown) == ruled(Phase.DONE, 451)
+
+
+@pytest.mark.parametrize("attempt", [1, 7, 1000])
+@pytest.mark.parametrize("code", [None, 421, 554])
+def test_a_relay_out_of_reach_says_nothing_about_the_message(
+    attempt: int, code: int | None
+) -> None:
+    ruling = ruled(Phase.CONNECT, code, attempt=attempt)
+
+    assert not ruling.counts
+    assert ruling.next_at is not None
+    assert ruling.next_at - NOW <= timedelta(minutes=1)
+
+
 def test_only_a_mark_leads_to_the_final_dot() -> None:
-    assert origins(MessageState.SENDING) == (MessageState.CLAIMED,)
-    assert origins(MessageState.UNCERTAIN) == (MessageState.SENDING,)
-    assert MessageState.CLAIMED not in origins(MessageState.SENT)
+    assert origins(MessageState.SENDING, By.ATTEMPT) == (MessageState.CLAIMED,)
+    assert origins(MessageState.UNCERTAIN, By.ATTEMPT) == (MessageState.SENDING,)
+    assert MessageState.CLAIMED not in origins(MessageState.SENT, By.ATTEMPT)
 
 
 def test_a_marked_message_is_queued_again_only_while_its_end_is_open() -> None:
     """By the holder of its claim, which knows that it wrote no dot."""
-    assert origins(MessageState.QUEUED) == (MessageState.CLAIMED, MessageState.SENDING)
+    given_back = origins(MessageState.QUEUED, By.ATTEMPT)
+
+    assert given_back == (MessageState.CLAIMED, MessageState.SENDING)
 
 
-def test_nothing_final_is_ever_queued_again() -> None:
+@pytest.mark.parametrize("by", By)
+def test_nothing_final_is_ever_queued_again_but_what_a_person_releases(by: By) -> None:
     for state in FINAL_STATES:
-        assert not may_become(state, MessageState.QUEUED)
-        assert not may_become(state, MessageState.CLAIMED)
+        released = by is By.PERSON and state is MessageState.UNCERTAIN
+        assert may_become(state, MessageState.QUEUED, by) is released
+        assert not may_become(state, MessageState.CLAIMED, by)
 
 
-def test_a_lease_that_ends_before_the_mark_is_no_loss() -> None:
-    kind = "meeting.invitation"
+def test_evidence_settles_what_is_in_doubt_and_nothing_else() -> None:
+    settled = {(one, n) for one in MessageState for n in (0, 1) if may_be_proved(one, n)}
 
-    assert rules.state_after_lease(MessageState.CLAIMED, kind) is MessageState.QUEUED
-    assert rules.state_after_lease(MessageState.SENDING, kind) is MessageState.UNCERTAIN
+    again = {(MessageState(one), 1) for one in ("queued", "retry", "held", "claimed")}
+    assert settled == again | {(MessageState.UNCERTAIN, 0), (MessageState.UNCERTAIN, 1)}
 
 
 def test_a_server_is_given_longer_than_the_ten_minutes_it_may_take() -> None:

@@ -71,8 +71,8 @@ def _shrink(table: str, *columns: str) -> None:
 
 _OUTBOX_COLUMNS = (
     *("priority", "on_unknown", "expires_at", "zone", "quiet", "optional", "revision"),
-    *("folded_recipient", "domain", "paced_at", "held_because", "resends", "proof", "fate"),
-    *("signature", "digest", "merged_into", "fingerprint", "raw_forgotten_at"),
+    *("folded_recipient", "domain", "paced_at", "held_because", "tried_at", "resends"),
+    *("proof", "fate", "signature", "digest", "merged_into", "fingerprint", "raw_forgotten_at"),
 )
 
 
@@ -90,6 +90,7 @@ def _extend_outbox() -> None:
         sa.Column("domain", sa.Text, nullable=False, server_default=""),
         sa.Column("paced_at", sa.BigInteger),
         sa.Column("held_because", sa.Text),
+        sa.Column("tried_at", sa.BigInteger),
         sa.Column("resends", sa.Integer, nullable=False, server_default="0"),
         sa.Column("proof", sa.Text),
         sa.Column("fate", sa.Text),
@@ -110,6 +111,7 @@ def _fill_outbox() -> None:
         "UPDATE outbox SET folded_recipient = lower(recipient), "
         f"domain = lower(substr(recipient, {at} + 1))"
     )
+    op.execute("UPDATE outbox SET tried_at = created_at WHERE attempts > 0")
     op.execute("UPDATE outbox SET proof = 'reply' WHERE state = 'sent'")
 
 

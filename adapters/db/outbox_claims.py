@@ -1,0 +1,115 @@
+"""Messages in dispatchers' hands: claimed, marked, given back.
+
+Every step is a conditional write that asks for the state it comes from and for the token of the
+newest claim, so a step that runs twice, or too late, changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from adapters.db.bell import ring_after_commit
+from adapters.db.outbox import BELL, IS_DUE, is_in
+from adapters.db.schema import outbox
+from domain.outbox.model import Claim, MessageState
+from domain.outbox.rules import By, origins
+from domain.postage import Priority
+
+
+class Held(NamedTuple):
+    """A message in a dispatcher's hands: its row and the token of the claim."""
+
+    id: int
+    token: int
+
+
+_DUE = (
+    sa.select(outbox.c.id)
+    .where(IS_DUE, outbox.c.priority == sa.bindparam("level"))
+    .where(outbox.c.next_at <= sa.bindparam("now"))
+    .order_by(outbox.c.next_at, outbox.c.id)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIMED = (*(name for name in Claim.model_fields if name != "attempt"),)
+_CLAIM = (
+    sa.update(outbox)
+    .where(outbox.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(
+        state=MessageState.CLAIMED.value,
+        token=outbox.c.token + 1,
+        attempts=outbox.c.attempts + 1,
+        tried_at=sa.func.coalesce(
+            outbox.c.tried_at, sa.bindparam("now", type_=outbox.c.tried_at.type)
+        ),
+        dispatcher=sa.bindparam("claimed_by"),
+        lease_until=sa.bindparam("until"),
+        held_because=sa.null(),
+    )
+    .returning(*(outbox.c[name] for name in _CLAIMED), outbox.c.attempts.label("attempt"))
+)
+
+
+def claim(
+    c: sa.Connection, dispatcher: str, limit: int, now: datetime, until: datetime
+) -> list[Claim]:
+    """Take up to `limit` due messages for `dispatcher` until `until`: the more urgent first, and
+    of equal ones those that have been due for longer."""
+    ids: list[int] = []
+    for level in Priority:
+        asked = {"level": level.value, "now": now, "most": limit - len(ids)}
+        ids += c.execute(_DUE, asked).scalars()
+        if len(ids) == limit:
+            break
+    if not ids:
+        return []
+    found = c.execute(_CLAIM, {"ids": ids, "now": now, "claimed_by": dispatcher, "until": until})
+    claims = {row["id"]: Claim(**row) for row in found.mappings()}
+    return [claims[id] for id in ids]
+
+
+# The pair alone would scan the table on SQLite; the id alone would not fence.
+IS_ONE_OF = (
+    outbox.c.id.in_(sa.bindparam("ids", expanding=True)),
+    sa.tuple_(outbox.c.id, outbox.c.token).in_(sa.bindparam("held", expanding=True)),
+)
+_MARK = (
+    sa.update(outbox)
+    .where(*IS_ONE_OF, is_in(*origins(MessageState.SENDING, By.ATTEMPT)))
+    .where(outbox.c.lease_until > sa.bindparam("now"))
+    .values(state=MessageState.SENDING.value, lease_until=sa.bindparam("until"))
+    .returning(outbox.c.id, outbox.c.token)
+)
+_GIVE_BACK = (
+    sa.update(outbox)
+    .where(*IS_ONE_OF, is_in(*origins(MessageState.QUEUED, By.ATTEMPT)))
+    .values(state=MessageState.QUEUED.value, attempts=outbox.c.attempts - 1, lease_until=sa.null())
+)
+
+
+def mark_sending(
+    c: sa.Connection, held: Sequence[Held], now: datetime, until: datetime
+) -> set[Held]:
+    """Those of `held` that may write their final dot, marked so with a lease until `until`.
+
+    The others were claimed anew, or their lease is over: their holders must not go on.
+    """
+    if not held:
+        return set()
+    rows = c.execute(_MARK, these(held) | {"now": now, "until": until})
+    return {Held(*row) for row in rows}
+
+
+def give_back(c: sa.Connection, held: Sequence[Held]) -> None:
+    """Put messages back into the queue whose holders know that no final dot was written."""
+    if held:
+        c.execute(_GIVE_BACK, these(held))
+        ring_after_commit(c, BELL)
+
+
+def these(held: Iterable[tuple[int, int]]) -> dict[str, Any]:
+    """The parameters of `IS_ONE_OF`."""
+    pairs = [tuple(one) for one in held]
+    return {"ids": [id for id, _ in pairs], "held": pairs}
