@@ -1,0 +1,178 @@
+"""What a person does about a message: conditional writes that race fairly with dispatchers.
+
+Each deed asks for the state it was decided on. A dispatcher that claimed the message meanwhile
+wins, and the person is told; on PostgreSQL the write waits for the claim to be committed or
+undone. A deed, its line in the timeline, its event and its command are one transaction.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapters.db import commands, outbox_events
+from adapters.db.bell import ring_after_commit
+from adapters.db.faults import TryAgain
+from adapters.db.message_events import record
+from adapters.db.message_queries import AGAIN, get, resends_of
+from adapters.db.message_requests import INSERT_MESSAGE
+from adapters.db.outbox import BELL
+from adapters.db.schema import outbox
+from adapters.general_mail.again import renewed
+from adapters.general_mail.composing import message_id
+from domain.commands import Command, CommandState, Outcome, Submission
+from domain.errors import Refused
+from domain.outbox.events import MessageEvent, stream_of
+from domain.outbox.model import FINAL_STATES, Hold, MessageState, Proof
+from domain.outbox.transitions import Deed, need_possible
+from domain.outbox.views import MessageView
+from domain.values import LATEST
+
+_DONE: Mapping[Deed, str] = {
+    Deed.HOLD: "held",
+    Deed.RELEASE: "released",
+    Deed.RETRY_NOW: "retry-now",
+    Deed.DROP: "dropped",
+    Deed.CONFIRM: "confirmed",
+    Deed.RESEND: "resent",
+}
+"""The word a deed leaves in the timeline, and the code its command ends with."""
+
+_CHANGE = (
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("message"))
+    .where(outbox.c.state == sa.bindparam("old_state"))
+    .returning(outbox.c.id)
+)
+_LOCK = sa.select(outbox).where(outbox.c.id == sa.bindparam("message")).with_for_update()
+
+
+def act(
+    c: sa.Connection, submission: Submission, message: int, deed: Deed, by: str, mail_domain: str
+) -> tuple[Command, bool]:
+    """Carry out `deed` on the owner's message, with its command; gives it finished, and whether
+    it was there before. Its stream is the message's, of a resend the new message's.
+
+    `by` is the API key that asks. Raises `NotFound`, `KeyReused`, and `Refused` when the present
+    state does not allow it, with nothing recorded.
+    """
+    present = get(c, submission.owner, message)
+    before = commands.earlier(c, submission.idempotency)
+    if before is not None:
+        return before, True
+    row = need_possible(deed, present.standing)
+    if deed is Deed.RESEND:
+        led_to = _resend(c, present, submission.at, by, mail_domain)
+    else:
+        led_to = message
+        _change(c, present, _values(deed, present, row.target, submission.at))
+        _tell(c, submission, message, deed, by)
+    ring_after_commit(c, BELL)
+    return _finished(c, submission, led_to, deed), False
+
+
+def _change(c: sa.Connection, present: MessageView, values: Mapping[str, Any]) -> None:
+    asked = {"message": present.id, "old_state": present.state.value}
+    if c.execute(_CHANGE.values(**values), asked).first() is None:
+        raise TryAgain(f"message {present.id} was claimed meanwhile")
+
+
+def _values(
+    deed: Deed, present: MessageView, target: MessageState | None, at: datetime
+) -> dict[str, Any]:
+    assert target is not None
+    changed: dict[str, Any] = {"state": target.value, "held_because": None, "paced_at": None}
+    match deed:
+        case Deed.HOLD:
+            return changed | {"held_because": Hold.PERSON.value, "next_at": LATEST}
+        case Deed.RELEASE if present.state is MessageState.UNCERTAIN:
+            return changed | {"next_at": at, "resends": present.resends + 1}
+        case Deed.RELEASE:  # whatever held it would hold it again
+            return changed | {"next_at": at, "quiet": False, "digest": None}
+        case Deed.RETRY_NOW:
+            return changed | {"next_at": at}
+        case Deed.CONFIRM:
+            return changed | {"proof": Proof.PERSON.value, "sent_at": at}
+        case _:
+            return changed
+
+
+_EVENTS: Mapping[Deed, MessageEvent] = {
+    Deed.HOLD: MessageEvent.HELD,
+    Deed.RELEASE: MessageEvent.RELEASED,
+    Deed.DROP: MessageEvent.CANCELLED,
+    Deed.CONFIRM: MessageEvent.SENT,
+}
+
+
+def _tell(c: sa.Connection, submission: Submission, message: int, deed: Deed, by: str) -> None:
+    outbox_events.note(c, [message], _DONE[deed], submission.at, by=by)
+    event = _EVENTS.get(deed)
+    if event is None:
+        return
+    more: dict[str, Any] = {}
+    if deed is Deed.HOLD:
+        more = {"because": Hold.PERSON.value, "until": None}
+    elif deed is Deed.CONFIRM:
+        more = {"proof": Proof.PERSON.value}
+    record(c, message, event, submission.at, command=submission.id, **more)
+
+
+def _resend(c: sa.Connection, present: MessageView, at: datetime, by: str, mail_domain: str) -> int:
+    """The id of a new message with the same words. The lock lets one of two people resend."""
+    row = c.execute(_LOCK, {"message": present.id}).mappings().one()
+    earlier = resends_of(c, present)
+    for id, state in earlier:
+        if state not in FINAL_STATES:
+            raise Refused(
+                f"It is being sent again already, as message {id}; see what becomes of it."
+            )
+    root = present.occasion.partition(AGAIN)[0]
+    copy = _copy(row, f"{root}{AGAIN}{len(earlier) + 1}", at, mail_domain)
+    new = c.execute(INSERT_MESSAGE, copy).scalar()
+    if new is None:
+        raise TryAgain("somebody else resent it")
+    outbox_events.note(c, [present.id], "resent", at, detail=f"as message {new}", by=by)
+    outbox_events.note(c, [new], "requested", at, detail=f"message {present.id} again", by=by)
+    record(c, new, MessageEvent.REQUESTED, at, resend_of=present.id)
+    return int(new)
+
+
+_COPIED = (
+    *("kind", "subject", "recipient", "party", "owner", "mail_from", "priority", "on_unknown"),
+    *("zone", "optional", "revision", "folded_recipient", "domain"),
+)
+
+
+def _copy(row: Any, occasion: str, at: datetime, mail_domain: str) -> dict[str, Any]:
+    """A row like `row`, due now: neither quiet hours nor an end that has passed stand between
+    a person's decision and the mail."""
+    mail_id = message_id(row["kind"], row["subject"], occasion, row["recipient"], mail_domain)
+    return {
+        **{name: row[name] for name in _COPIED},
+        "occasion": occasion,
+        "message_id": mail_id,
+        "raw": renewed(bytes(row["raw"]), mail_id, at),
+        "state": MessageState.QUEUED.value,
+        "created_at": at,
+        "next_at": at,
+    }
+
+
+def _finished(c: sa.Connection, submission: Submission, message: int, deed: Deed) -> Command:
+    command, replayed = commands.accept(
+        c,
+        id=submission.id,
+        owner=submission.owner,
+        kind=submission.kind,
+        stream=stream_of(message),
+        data=submission.data,
+        at=submission.at,
+        idempotency=submission.idempotency,
+    )
+    if replayed:
+        raise TryAgain("the same request was carried out meanwhile")
+    outcome = Outcome(code=_DONE[deed])
+    commands.finish(c, command.id, CommandState.SUCCEEDED, outcome, submission.at)
+    return commands.get(c, command.id, submission.owner)

@@ -1,0 +1,72 @@
+"""Digests: mails that may wait, and go as one.
+
+A part waits as a held message of its own until its window ends; then all parts of one window
+become one mail, in the transaction that ends them.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from domain.outbox.requests import DigestOrder, Every, MessageOrder
+from domain.values import Frozen, Instant
+
+MORNING = 8
+"""The hour, on the recipient's clocks, at which a day's digest goes out."""
+
+MOST_PARTS = 200
+"""Parts of one mail; those beyond go in a further one."""
+
+
+class DigestKey(Frozen):
+    """What the parts of one digest have in common. Optional mail is not mixed with other mail:
+    its recipient may unsubscribe from the one and not from the other."""
+
+    owner: str
+    kind: str
+    recipient: str
+    until: Instant
+    optional: bool
+    subject: str = ""
+
+    def to_text(self) -> str:
+        """The key as the rows of its parts carry it; equal keys give equal texts."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+def read_key(text: str) -> DigestKey:
+    """The key that `to_text` wrote."""
+    return DigestKey.model_validate_json(text)
+
+
+def digest_key(order: MessageOrder, now: datetime) -> DigestKey | None:
+    """The digest that a mail asked for at `now` is to become a part of, if any."""
+    if order.digest is None:
+        return None
+    return DigestKey(
+        owner=order.owner,
+        kind=order.kind,
+        recipient=order.recipient.address.casefold(),
+        until=window_end(order.digest, order.postage.zone, now),
+        optional=order.postage.optional,
+        subject=order.digest.subject,
+    )
+
+
+def window_end(digest: DigestOrder, zone: str | None, now: datetime) -> datetime:
+    """When the digest that is being collected at `now` goes out: at the next full hour, or at
+    the next morning of `zone` (UTC without one). Always later than `now`."""
+    if digest.every is Every.HOUR:
+        return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    local = now.astimezone(ZoneInfo(zone or "UTC"))
+    today = local.replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    morning = today if today > local else today + timedelta(days=1)
+    return morning.astimezone(UTC)
+
+
+def subject_words(key: DigestKey, subjects: list[str]) -> str:
+    """The subject line of a digest of parts with these subjects."""
+    if key.subject:
+        return key.subject
+    first = subjects[0] if subjects else key.kind
+    return first if len(subjects) == 1 else f"{first} (and {len(subjects) - 1} more)"
