@@ -5,7 +5,7 @@ wins, and the person is told; on PostgreSQL the write waits for the claim to be 
 undone. A deed, its line in the timeline, its event and its command are one transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def act(
         return before, True
     row = need_possible(deed, present.standing)
     if deed is Deed.RESEND:
-        led_to = _resend(c, present, submission.at, by, mail_domain)
+        led_to = _resend(c, submission, present, by, mail_domain)
     else:
         led_to = message
         _change(c, present, _values(deed, present, row.target, submission.at))
@@ -119,24 +119,35 @@ def _tell(c: sa.Connection, submission: Submission, message: int, deed: Deed, by
     record(c, message, event, submission.at, command=submission.id, **more)
 
 
-def _resend(c: sa.Connection, present: MessageView, at: datetime, by: str, mail_domain: str) -> int:
+def _resend(
+    c: sa.Connection, submission: Submission, present: MessageView, by: str, mail_domain: str
+) -> int:
     """The id of a new message with the same words. The lock lets one of two people resend."""
     row = c.execute(_LOCK, {"message": present.id}).mappings().one()
+    if commands.earlier(c, submission.idempotency) is not None:
+        raise TryAgain("the same request was carried out while this one waited for the lock")
     earlier = resends_of(c, present)
-    for id, state in earlier:
-        if state not in FINAL_STATES:
-            raise Refused(
-                f"It is being sent again already, as message {id}; see what becomes of it."
-            )
-    root = present.occasion.partition(AGAIN)[0]
-    copy = _copy(row, f"{root}{AGAIN}{len(earlier) + 1}", at, mail_domain)
+    _need_none_under_way(earlier)
+    occasion = f"{present.occasion.partition(AGAIN)[0]}{AGAIN}{len(earlier) + 1}"
+    copy = _copy(row, occasion, submission.at, mail_domain)
     new = c.execute(INSERT_MESSAGE, copy).scalar()
     if new is None:
         raise TryAgain("somebody else resent it")
-    outbox_events.note(c, [present.id], "resent", at, detail=f"as message {new}", by=by)
-    outbox_events.note(c, [new], "requested", at, detail=f"message {present.id} again", by=by)
-    record(c, new, MessageEvent.REQUESTED, at, resend_of=present.id)
+    _tell_of_resend(c, present.id, int(new), submission, by)
     return int(new)
+
+
+def _need_none_under_way(earlier: Sequence[tuple[int, MessageState]]) -> None:
+    for id, state in earlier:
+        if state not in FINAL_STATES:
+            raise Refused(f"It is being sent again already, as message {id}; look at that one.")
+
+
+def _tell_of_resend(c: sa.Connection, old: int, new: int, submission: Submission, by: str) -> None:
+    at, command = submission.at, submission.id
+    outbox_events.note(c, [old], "resent", at, detail=f"as message {new}", by=by)
+    outbox_events.note(c, [new], "requested", at, detail=f"message {old} again", by=by)
+    record(c, new, MessageEvent.REQUESTED, at, command=command, resend_of=old)
 
 
 _COPIED = (

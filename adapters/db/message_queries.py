@@ -156,9 +156,10 @@ def story(c: sa.Connection, owner: str, message: int) -> MessageStory:
     """The message with everything that happened to it. Raises `NotFound`."""
     found = get(c, owner, message)
     lines = [*_attempts(c, message), *_events(c, message)]
+    lines.sort(key=lambda line: (line.at, line.type != "requested"))
     return MessageStory(
         message=found,
-        timeline=tuple(sorted(lines, key=lambda line: line.at)),
+        timeline=tuple(lines),
         cause=_cause(c, found),
         resent_as=tuple(id for id, _ in resends_of(c, found) if id > message),
     )

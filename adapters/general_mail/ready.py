@@ -31,7 +31,7 @@ _INSTEAD = {
 }
 _ENCODINGS = frozenset({"7bit", "quoted-printable", "base64"})
 _HEADER = re.compile(rb"([!-9;-~]{1,76}):[ \t]*(.*)", re.DOTALL)
-_MSG_IDS = re.compile(r"<[!-;=?A-~]{1,250}>([ \t]+<[!-;=?A-~]{1,250}>){0,19}")
+_MSG_IDS = re.compile(r"<[!-;=?-~]{1,250}>([ \t]+<[!-;=?-~]{1,250}>){0,19}")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()]+@[^\s<>,;:\"()]+")
 
 

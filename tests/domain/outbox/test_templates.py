@@ -1,0 +1,73 @@
+"""Templates: names stand for values, and nothing else happens."""
+
+import pytest
+
+from domain.errors import BadInput
+from domain.outbox.templates import MissingVariable, Value, render, render_html
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("Hello {{ name }}", "Hello Ada"),
+        ("{{name}}{{name}}", "AdaAda"),
+        ("{{\tname }}", "Ada"),
+        ("{{{ name }}}", "{Ada}"),
+        ("{ name } {name}", "{ name } {name}"),
+        ("{{ count }} seats", "3 seats"),
+        ("{{ price }}", "9.5"),
+        ("{{ vip }}", "yes"),
+        ("{{ order.id }}", "o-1"),
+        ("{{ trick }}", "{{ name }}"),
+        ("", ""),
+    ],
+)
+def test_names_become_their_values(template: str, shown: str) -> None:
+    values: dict[str, Value] = {
+        "name": "Ada",
+        "count": 3,
+        "price": 9.5,
+        "vip": True,
+        "order.id": "o-1",
+        "trick": "{{ name }}",
+    }
+
+    assert render(template, values, field="text") == shown
+
+
+def test_a_missing_variable_is_named() -> None:
+    with pytest.raises(MissingVariable, match="nmae") as refusal:
+        render("Hello {{ nmae }}", {"name": "Ada"}, field="template.text")
+
+    assert refusal.value.field == "template.text"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 7 * 7 }}",
+        "{{ name | upper }}",
+        "{{ name.__class__ }} {{",
+        "{{}}",
+        "{{ name",
+        "name }}",
+        "{{ name\n}}",
+    ],
+)
+def test_double_braces_around_anything_else_are_refused(template: str) -> None:
+    with pytest.raises(BadInput):
+        render(template, {"name": "Ada"}, field="text")
+
+
+def test_dotted_names_are_names_and_reach_into_nothing() -> None:
+    with pytest.raises(MissingVariable):
+        render("{{ name.__class__ }}", {"name": "Ada"}, field="text")
+
+
+def test_values_are_escaped_in_html_and_templates_are_not() -> None:
+    values: dict[str, Value] = {"it": "\"><script>'&"}
+
+    shown = render_html('<p title="{{ it }}">{{ it }}</p>', values, field="html")
+
+    escaped = "&quot;&gt;&lt;script&gt;&#x27;&amp;"
+    assert shown == f'<p title="{escaped}">{escaped}</p>'
