@@ -18,13 +18,13 @@ from adapters.db.meetings import SqlMeetingStore
 from adapters.db.owners import OwnerJournal
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
-from adapters.doctor.mail import relay_of
 from adapters.intake.accepting import Reception
 from adapters.intake.rates import PeerRate
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from adapters.retention import Retention
 from adapters.smtp import SmtpMailer
+from adapters.smtp_relay import relay_of
 from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
 from api.app import Parts, create_app

@@ -8,7 +8,8 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from adapters.doctor.finding import Finding, fault, fine, skipped
 from adapters.doctor.names import Lookup, NoAnswer, is_local, resolve
-from adapters.smtp import Relay, SmtpMailer
+from adapters.smtp import SmtpMailer
+from adapters.smtp_relay import relay_of
 from domain.access import TOKEN_LENGTH, Purpose, token_address
 from domain.outbox.model import Phase
 from settings import Settings
@@ -125,16 +126,3 @@ async def _ask_door(host: str, port: int, domain: str) -> Finding:
 
 async def _go_ahead() -> bool:
     return True
-
-
-def relay_of(settings: Settings) -> Relay:
-    """The relay that the settings name."""
-    return Relay(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        security=settings.smtp_security,
-        username=settings.smtp_username,
-        password=settings.smtp_password,
-        local_name=settings.mail_domain,
-        timeout=settings.smtp_timeout,
-    )

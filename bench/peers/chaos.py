@@ -105,12 +105,12 @@ class ChaosServer:
 
     @property
     def port(self) -> int:
-        assert self._server is not None, "not started"
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._address[1]
 
     async def __aenter__(self) -> Self:
         tls = self.tls if self.implicit else None
         self._server = await asyncio.start_server(self._serve, *self._address, ssl=tls)
+        self._address = self._server.sockets[0].getsockname()[:2]
         return self
 
     async def __aexit__(self, *_: object) -> None:

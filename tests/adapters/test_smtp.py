@@ -1,12 +1,15 @@
-"""What `SmtpMailer` reports, against a server that misbehaves at each step."""
+"""What `SmtpMailer` does with mails and connections; test_smtp_faults has what it reports."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from adapters.smtp import MarkSending, Relay, SmtpMailer, on_the_wire
+from bench.peers.chaos import ChaosServer
+from bench.peers.faults import FAULTS
 from domain.outbox.model import Phase, Report
-from tests.fakes.smtp import CLOSE, HANG, Server
+from tests.fakes.smtp import CLOSE, Server
+from tests.patience import until
 
 FROM = "b+aaaaaaaaaaaaaaaaaaaaaaaaaa@parley.example"
 TO = "ana@example.org"
@@ -66,43 +69,6 @@ async def test_connections_are_kept(server: Server, mailer: SmtpMailer) -> None:
         await send(mailer, Mark(server))
 
     assert (server.connections, len(server.received)) == (1, 3)
-
-
-@pytest.mark.parametrize(
-    ("step", "deed", "phase", "code", "owned"),
-    [
-        ("greeting", CLOSE, Phase.CONNECT, None, False),
-        ("greeting", HANG, Phase.CONNECT, None, False),
-        ("greeting", "554 go away", Phase.CONNECT, 554, False),
-        ("ehlo", "421 later", Phase.CONNECT, 421, False),
-        ("mail", CLOSE, Phase.MAIL, None, False),
-        ("mail", HANG, Phase.MAIL, None, False),
-        ("mail", "550 no", Phase.MAIL, 550, False),
-        ("rcpt", CLOSE, Phase.RCPT, None, False),
-        ("rcpt", "450 busy", Phase.RCPT, 450, False),
-        ("rcpt", "550 5.1.1 no such user", Phase.RCPT, 550, False),
-        ("rcpt", "421 too many", Phase.RCPT, 421, False),
-        ("data", CLOSE, Phase.DATA, None, False),
-        ("data", "451 later", Phase.DATA, 451, False),
-        ("data", "not smtp", Phase.DATA, None, False),
-        ("dot", CLOSE, Phase.DOT, None, True),
-        ("dot", HANG, Phase.DOT, None, True),
-        ("dot", "babble", Phase.DOT, None, True),
-        ("dot", "451 later", Phase.DONE, 451, False),
-        ("dot", "554 spam", Phase.DONE, 554, False),
-        ("dot", "250 ok", Phase.DONE, 250, True),
-    ],
-)
-async def test_the_report_tells_how_far_it_got(
-    step: str, deed: str, phase: Phase, code: int | None, owned: bool
-) -> None:
-    async with Server({step: [deed]}) as server:
-        mailer = mailer_for(server, timeout=0.2 if deed == HANG else 5.0)
-
-        report = await send(mailer, Mark(server))
-
-        assert (report.phase, report.code, bool(server.received)) == (phase, code, owned)
-        await mailer.close()
 
 
 @pytest.mark.parametrize(("deed", "code"), [("552 too big", 552), (CLOSE, None)])
@@ -200,3 +166,50 @@ async def test_wrong_credentials_are_no_fault_of_the_message() -> None:
 )
 def test_no_body_can_end_the_mail_early(raw: bytes, wire: bytes) -> None:
     assert on_the_wire(raw) == wire
+
+
+@pytest.fixture
+async def chaos() -> AsyncIterator[ChaosServer]:
+    async with ChaosServer() as running:
+        yield running
+
+
+async def test_a_connection_carries_only_so_many_mails(chaos: ChaosServer) -> None:
+    mailer = SmtpMailer(Relay("127.0.0.1", chaos.port, mails_per_connection=2))
+
+    for _ in range(5):
+        await send(mailer, yes)
+    await mailer.close()
+
+    assert chaos.connections == 3
+    assert [line for line in chaos.commands if line in ("QUIT", "DATA")] == (
+        ["DATA", "DATA", "QUIT"] * 2 + ["DATA", "QUIT"]
+    )
+
+
+async def test_a_connection_is_left_when_there_is_nothing_to_say(chaos: ChaosServer) -> None:
+    mailer = SmtpMailer(Relay("127.0.0.1", chaos.port), idle_for=0.01)
+
+    await send(mailer, yes)
+    await until(lambda: chaos.commands[-1] == "QUIT")
+    await send(mailer, yes)
+    await mailer.close()
+
+    assert chaos.connections == 2
+
+
+@pytest.mark.parametrize("deed", ["idle-421", "idle-close"])
+async def test_a_connection_that_the_server_left_is_not_tried(deed: str) -> None:
+    step, what = FAULTS[deed]
+    async with ChaosServer({step: [what]}) as chaos:
+        mailer = SmtpMailer(Relay("127.0.0.1", chaos.port))
+
+        reports = [await send(mailer, yes) for _ in range(2)]
+        await mailer.close()
+
+        assert [report.code for report in reports] == [250, 250]
+        assert len(chaos.taken) == 2
+
+
+async def yes() -> bool:
+    return True
