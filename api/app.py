@@ -14,6 +14,7 @@ from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
 from adapters.db.page_queries import SqlPartyPages
 from adapters.db.people import SqlPeople
 from adapters.db.sessions import SqlSessions
+from adapters.db.strays import SqlStrays
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
 from api import (
@@ -27,6 +28,7 @@ from api import (
     monitor,
     openapi,
     people,
+    quarantine,
     webhooks,
 )
 from api.bodies import BodyGuard
@@ -46,6 +48,7 @@ _ROUTERS = (
     people,
     webhooks,
     keys,
+    quarantine,
     health,
 )
 
@@ -97,6 +100,7 @@ def ports_from(parts: Parts) -> Ports:
         journal=OwnerJournal(database),
         people=SqlPeople(database),
         webhooks=SqlWebhooks(database),
+        strays=SqlStrays(database, parts.settings.mail_domain),
         poke=parts.poke,
         clock=parts.clock,
         limits=limits_for(parts.settings.requests_per_second, parts.ticks),

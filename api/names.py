@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from domain.errors import NotFound
+from domain.inbox.quarantine import StrayName, read_name
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -41,9 +42,14 @@ async def _key(key_id: str) -> str:
     return _name(key_id, "key")
 
 
+async def _stray(mail_id: str) -> StrayName:
+    return read_name(mail_id)
+
+
 MeetingId = Annotated[str, Depends(_meeting)]
 CommandId = Annotated[str, Depends(_command)]
 PersonId = Annotated[str, Depends(_person)]
 WebhookId = Annotated[str, Depends(_webhook)]
 DeliveryId = Annotated[str, Depends(_delivery)]
 KeyId = Annotated[str, Depends(_key)]
+StrayId = Annotated[StrayName, Depends(_stray)]

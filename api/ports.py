@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.limits import Limits
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
+from domain.inbox.quarantine import Custody, Stray, StrayName
 from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import MeetingOrder
@@ -208,6 +209,40 @@ class KeyRing(Protocol):
     async def revoke(self, owner: str, key_id: str, at: datetime) -> ApiKey: ...
 
 
+class Strays(Protocol):
+    """Mail for an operator: the quarantine, and mails of the inbox by their ids there."""
+
+    async def newest(self, custody: Custody, limit: int, below: int | None = None) -> list[Stray]:
+        """Mails of the quarantine in that state, the newest first, from below that row."""
+        ...
+
+    async def unreadable(self, limit: int) -> list[Stray]:
+        """Mails of the inbox that could not be read, the newest first."""
+        ...
+
+    async def get(self, name: StrayName) -> Stray:
+        """Raises `NotFound`."""
+        ...
+
+    async def raw(self, name: StrayName) -> bytes:
+        """Its bytes. Raises `NotFound`, `Forgotten`."""
+        ...
+
+    async def replay(
+        self, name: StrayName, at: datetime, address: str | None = None, seen: int | None = None
+    ) -> Stray:
+        """Give a mail of the quarantine to the inbox, at `address` or the one it names; or let
+        one of the inbox be read again, for somebody who has seen `seen` replays of it.
+
+        Repeating it changes nothing. Raises `NotFound`, `Forgotten`, `Refused`, `BadInput`.
+        """
+        ...
+
+    async def discard(self, name: StrayName, at: datetime) -> Stray:
+        """Repeating it changes nothing. Raises `NotFound`, `Refused`."""
+        ...
+
+
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else what is wrong."""
 
@@ -230,6 +265,7 @@ class Ports:
     people: People
     webhooks: Webhooks
     keyring: KeyRing
+    strays: Strays
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
     limits: Limits
