@@ -128,7 +128,8 @@ class Document:
         links: dict[str, Any] = {rel: _one_or_many(each) for rel, each in self.links.items()}
         if top:
             links["curies"] = [{"name": CURIE, "href": "/rels/{rel}", "templated": True}]
-        shown["_links"] = links
+        if links:
+            shown["_links"] = links
         if self.forms:
             shown["_templates"] = {name: form.to_json() for name, form in self.forms.items()}
         if self.embedded:

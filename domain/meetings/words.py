@@ -25,7 +25,7 @@ class Reader(NamedTuple):
     zone: str
 
     def who(self, number: int) -> str:
-        fallback = f"party {number}" if number else "the organizer"
+        fallback = f"party {number}" if number else "the owner"
         return self.names.get(number, fallback)
 
     def starting(self, number: int) -> str:

@@ -93,3 +93,13 @@ async def test_journal_and_commands_name_nobody(house: House) -> None:
     text = " ".join(each.model_dump_json() for each in [*stored, command])
     for personal in ("Ada", "Ben", "example.org", "example.com", "First talk"):
         assert personal not in text
+
+
+async def test_items_have_no_links_that_lead_nowhere(house: House) -> None:
+    """The stream and webhooks carry the same documents, which have none."""
+    await house.invited()
+
+    items = (await house.client.get("/events")).json()["_embedded"]["items"]
+
+    assert items
+    assert not any("_links" in item for item in items)
