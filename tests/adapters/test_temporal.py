@@ -25,8 +25,9 @@ from domain.errors import Unavailable
 from domain.meetings.messages import MeetingRef
 from domain.sagas import SAGA_QUEUE
 from settings import Settings
+from tests import needs
 
-pytestmark = pytest.mark.skipif(find_server() is None, reason="needs the temporal program")
+pytestmark = needs.TEMPORAL
 
 
 class FakePokes:

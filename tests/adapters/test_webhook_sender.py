@@ -1,7 +1,6 @@
 """One attempt: signed as the specification says, sent only where it may go."""
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,7 @@ from domain.webhooks import targets
 from domain.webhooks.rules import Answer, Fault
 from tests.adapters.hooks import NOW, OTHER_SECRET, SECRET, secret_bytes
 from tests.adapters.receiver import Receiver, is_signed, receiving, resolving, silence, status
+from tests.needs import need
 from tests.patience import until
 
 MESSAGE = SignedMessage(id="msg_1", body='{"type":"Grüße","n":1}', secrets=(SECRET,))
@@ -256,8 +256,7 @@ async def test_nothing_of_one_attempt_shows_in_the_next(receiver: Receiver) -> N
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate of its own for hooks.example.org, in one file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed: webhooks over TLS were NOT tested")
+    need("openssl", "openssl")
     place = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
     subprocess.run(

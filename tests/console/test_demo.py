@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.temporal.server import find_server
+from tests import needs
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.skipif(find_server() is None, reason="needs the temporal program")
+@needs.TEMPORAL
 @pytest.mark.timeout(240)
 async def test_two_strangers_agree_while_a_worker_dies(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(

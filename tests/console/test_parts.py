@@ -20,9 +20,10 @@ from adapters.temporal.dev_server import DevServer
 from adapters.temporal.server import find_server
 from console.keys import KeyBook
 from settings import Settings
+from tests import needs
 from tests.patience import until
 
-pytestmark = pytest.mark.skipif(find_server() is None, reason="needs the temporal program")
+pytestmark = needs.TEMPORAL
 
 CLI = str(Path(__file__).parents[2] / "cli.py")
 

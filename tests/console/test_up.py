@@ -12,12 +12,12 @@ import pytest
 
 from adapters.attendees.sending import NotAccepted
 from adapters.supervisor.processes import Process, is_alive
-from adapters.temporal.server import find_server
 from console.demo.people import Person
 from console.installation import Installation
+from tests import needs
 from tests.patience import until
 
-pytestmark = pytest.mark.skipif(find_server() is None, reason="needs the temporal program")
+pytestmark = needs.TEMPORAL
 
 ROOT = Path(__file__).parents[2]
 
