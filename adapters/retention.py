@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from adapters.db import commands, deliveries, sessions
+from adapters.db import commands, deliveries, probes, sessions
 from adapters.db.database import Database
 from domain.errors import Unavailable
 
@@ -17,6 +17,9 @@ KEYS_FOR = timedelta(hours=72)
 
 DELIVERIES_FOR = timedelta(days=30)
 """How long an owner can see that a webhook was delivered."""
+
+PROBES_FOR = timedelta(days=1)
+"""How long the doctor's own mails are kept."""
 
 _EVERY = 3600.0  # seconds
 _log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class Retention:
         def work(c: sa.Connection) -> int:
             keys = commands.forget_keys(c, now - KEYS_FOR)
             ended = sessions.forget_expired(c, now)
-            return keys + ended + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
+            probed = probes.forget(c, now - PROBES_FOR)
+            return keys + ended + probed + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
 
         return await self._database.write(work)

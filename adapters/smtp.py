@@ -11,6 +11,7 @@ from aiosmtplib import SMTPException, SMTPResponseException
 
 from adapters.smtp_relay import Line, Relay, open_line, words_of
 from adapters.smtp_talk import FAULTS, MarkSending, Talk, on_the_wire, report_of
+from adapters.transcript import Transcript
 from domain.errors import BadAddress
 from domain.outbox.model import Phase, Report
 from domain.values import as_address
@@ -25,11 +26,14 @@ class SmtpMailer:
     """Sends mails over kept connections, one per concurrent call of `send`.
 
     A connection carries at most as many mails as the relay is set to, and is left when it had
-    none for `idle_for` seconds.
+    none for `idle_for` seconds. A `transcript` gets every word.
     """
 
-    def __init__(self, relay: Relay, *, idle_for: float = _IDLE_FOR) -> None:
+    def __init__(
+        self, relay: Relay, *, idle_for: float = _IDLE_FOR, transcript: Transcript | None = None
+    ) -> None:
         self._relay = relay
+        self._transcript = transcript
         self._idle_for = idle_for
         self._idle: dict[int, tuple[Line, asyncio.TimerHandle]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -54,7 +58,7 @@ class SmtpMailer:
             if not _was_stale(report):
                 return report
         try:
-            line = await open_line(self._relay)
+            line = await open_line(self._relay, self._transcript)
         except SMTPResponseException as refusal:
             words = refusal.message
             code = refusal.code if refusal.code > 0 else None  # -1: no SMTP reply at all

@@ -5,11 +5,13 @@ import ssl
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from aiosmtplib import SMTP, SMTPHeloError, SMTPServerDisconnected
 
+from adapters.smtp_overheard import OverheardSMTP
 from adapters.smtp_wire import Wire
+from adapters.transcript import Transcript
 from domain.errors import BadInput
 from settings import Settings
 
@@ -93,19 +95,9 @@ class Line:
     mails: int = 0
 
 
-async def open_line(relay: Relay) -> Line:
+async def open_line(relay: Relay, transcript: Transcript | None = None) -> Line:
     """Connect, greet, and log in. Raises what `aiosmtplib` does, and `OSError`."""
-    client = SMTP(
-        hostname=relay.host,
-        port=relay.port,
-        username=relay.username or None,
-        password=relay.password or None,
-        local_hostname=relay.local_name,
-        timeout=relay.timeout,
-        use_tls=relay.security == "tls",
-        start_tls=relay.security == "starttls",
-        tls_context=relay.tls_context,
-    )
+    client = client_of(relay, transcript)
     await client.connect()
     try:
         await _say_hello(client)
@@ -117,8 +109,28 @@ async def open_line(relay: Relay) -> Line:
         raise
     tls = transport.get_extra_info("ssl_object")
     server = f"{relay.host}:{relay.port}" + (f" {tls.version()}" if tls else "")
-    wire = Wire.take_over(cast(asyncio.Transport, transport))  # uvloop's is one by shape only
+    if transcript is not None and tls:
+        transcript.note(f"protected by {tls.version()}")
+    wire = Wire.take_over(
+        cast(asyncio.Transport, transport), transcript
+    )  # uvloop's is one by shape only
     return Line(wire, client.esmtp_extensions, server)
+
+
+def client_of(relay: Relay, transcript: Transcript | None = None) -> SMTP:
+    """A client that connects to `relay` as it is set up, and has not done so yet."""
+    options: dict[str, Any] = {
+        "hostname": relay.host,
+        "port": relay.port,
+        "username": relay.username or None,
+        "password": relay.password or None,
+        "local_hostname": relay.local_name,
+        "timeout": relay.timeout,
+        "use_tls": relay.security == "tls",
+        "start_tls": relay.security == "starttls",
+        "tls_context": relay.tls_context,
+    }
+    return SMTP(**options) if transcript is None else OverheardSMTP(transcript, **options)
 
 
 async def _say_hello(client: SMTP) -> None:

@@ -10,6 +10,8 @@ import re
 from collections import deque
 from typing import NamedTuple
 
+from adapters.transcript import Transcript
+
 REPLY_LIMIT = 32 * 1024
 """Octets of a reply; more than any real one, so that a server cannot fill our memory."""
 
@@ -41,11 +43,15 @@ class Wire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         self._is_full = False
+        self._transcript: Transcript | None = None
 
     @classmethod
-    def take_over(cls, transport: asyncio.Transport) -> "Wire":
+    def take_over(
+        cls, transport: asyncio.Transport, transcript: Transcript | None = None
+    ) -> "Wire":
         """From here on the replies on `transport` are this object's; earlier ones are dropped."""
         wire = cls()
+        wire._transcript = transcript
         wire._transport = transport
         transport.set_protocol(wire)
         if transport.is_closing():
@@ -62,6 +68,8 @@ class Wire(asyncio.Protocol):
         if self._fault is not None or self._transport is None:
             raise self._fault or WireLost("the connection was lost")
         self._transport.write(data)
+        if self._transcript is not None:
+            self._transcript.sent(data)
 
     async def reply(self, timeout: float) -> Reply:
         """The next reply. Raises `WireLost`, `Garbled`, or `TimeoutError` after that long."""
@@ -138,6 +146,8 @@ class Wire(asyncio.Protocol):
             words = "\n".join(one.text for one in self._lines)
             self._lines.clear()
             self._replies.append(Reply(code, words))
+            if self._transcript is not None:
+                self._transcript.heard(code, words)
 
     def eof_received(self) -> bool:
         self._end(WireLost("the server closed the connection"))

@@ -13,11 +13,12 @@ from adapters.db.keys import SqlKeys
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
 from adapters.db.page_queries import SqlPartyPages
 from adapters.db.people import SqlPeople
+from adapters.db.probes import SqlProbes
 from adapters.db.sessions import SqlSessions
-from adapters.db.strays import SqlStrays
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
 from api import (
+    doctor,
     errors,
     events,
     health,
@@ -28,7 +29,6 @@ from api import (
     monitor,
     openapi,
     people,
-    quarantine,
     webhooks,
 )
 from api.bodies import BodyGuard
@@ -48,7 +48,7 @@ _ROUTERS = (
     people,
     webhooks,
     keys,
-    quarantine,
+    doctor,
     health,
 )
 
@@ -100,7 +100,7 @@ def ports_from(parts: Parts) -> Ports:
         journal=OwnerJournal(database),
         people=SqlPeople(database),
         webhooks=SqlWebhooks(database),
-        strays=SqlStrays(database, parts.settings.mail_domain),
+        probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
         poke=parts.poke,
         clock=parts.clock,
         limits=limits_for(parts.settings.requests_per_second, parts.ticks),

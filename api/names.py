@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends
 
 from domain.errors import NotFound
-from domain.inbox.quarantine import StrayName, read_name
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -42,8 +41,8 @@ async def _key(key_id: str) -> str:
     return _name(key_id, "key")
 
 
-async def _stray(mail_id: str) -> StrayName:
-    return read_name(mail_id)
+async def _probe(probe_id: str) -> str:
+    return _name(probe_id, "probe")
 
 
 MeetingId = Annotated[str, Depends(_meeting)]
@@ -52,4 +51,4 @@ PersonId = Annotated[str, Depends(_person)]
 WebhookId = Annotated[str, Depends(_webhook)]
 DeliveryId = Annotated[str, Depends(_delivery)]
 KeyId = Annotated[str, Depends(_key)]
-StrayId = Annotated[StrayName, Depends(_stray)]
+ProbeId = Annotated[str, Depends(_probe)]

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from api.limits import Limits
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
-from domain.inbox.quarantine import Custody, Stray, StrayName
+from domain.inbox.probes import Probe
 from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import MeetingOrder
@@ -209,37 +209,15 @@ class KeyRing(Protocol):
     async def revoke(self, owner: str, key_id: str, at: datetime) -> ApiKey: ...
 
 
-class Strays(Protocol):
-    """Mail for an operator: the quarantine, and mails of the inbox by their ids there."""
+class Probes(Protocol):
+    """Addresses the intake keeps for the doctor, and what came to them."""
 
-    async def newest(self, custody: Custody, limit: int, below: int | None = None) -> list[Stray]:
-        """Mails of the quarantine in that state, the newest first, from below that row."""
+    async def open(self, probe: str, at: datetime) -> Probe:
+        """Take mail for the probe of this id; a second call changes nothing."""
         ...
 
-    async def unreadable(self, limit: int) -> list[Stray]:
-        """Mails of the inbox that could not be read, the newest first."""
-        ...
-
-    async def get(self, name: StrayName) -> Stray:
-        """Raises `NotFound`."""
-        ...
-
-    async def raw(self, name: StrayName) -> bytes:
-        """Its bytes. Raises `NotFound`, `Forgotten`."""
-        ...
-
-    async def replay(
-        self, name: StrayName, at: datetime, address: str | None = None, seen: int | None = None
-    ) -> Stray:
-        """Give a mail of the quarantine to the inbox, at `address` or the one it names; or let
-        one of the inbox be read again, for somebody who has seen `seen` replays of it.
-
-        Repeating it changes nothing. Raises `NotFound`, `Forgotten`, `Refused`, `BadInput`.
-        """
-        ...
-
-    async def discard(self, name: StrayName, at: datetime) -> Stray:
-        """Repeating it changes nothing. Raises `NotFound`, `Refused`."""
+    async def look(self, probe: str) -> Probe:
+        """Raises `NotFound` for a probe that was never opened, or forgotten."""
         ...
 
 
@@ -265,7 +243,7 @@ class Ports:
     people: People
     webhooks: Webhooks
     keyring: KeyRing
-    strays: Strays
+    probes: Probes
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
     limits: Limits

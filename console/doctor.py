@@ -11,11 +11,12 @@ from rich.table import Table
 from adapters.doctor.clock import check_clock
 from adapters.doctor.database import check_database
 from adapters.doctor.finding import Finding, Grade, fault, fine
-from adapters.doctor.mail import check_intake, check_relay, check_way_back, send_test
+from adapters.doctor.mail import check_intake, check_relay, send_test
 from adapters.doctor.names import check_names
 from adapters.doctor.temporal import check_temporal
 from console.ground import now
 from console.layout import Layout, embedded
+from console.probes import round_trip
 from console.running import find_running
 from domain.errors import ParleyError
 from domain.values import as_address
@@ -39,7 +40,10 @@ def run_doctor(
         shown = [finding.model_dump(mode="json") for finding in findings]
         sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     else:
-        Console(highlight=False).print(_table(findings))
+        screen = Console(highlight=False)
+        screen.print(_table(findings))
+        for finding in findings:
+            _show_dialogue(screen, finding)
     return 1 if any(finding.grade is Grade.FAULT for finding in findings) else 0
 
 
@@ -82,9 +86,14 @@ async def _readiness(settings: Settings) -> list[Finding]:
 
 
 async def _round_trip(settings: Settings, recipient: str) -> list[Finding]:
-    """A mail on its way out, and the way an answer would take back in."""
-    out = await send_test(settings, recipient, now())
-    return [out, await check_way_back(settings)]
+    """A mail to somebody, and one to ourselves, which must come back in."""
+    return [await send_test(settings, recipient, now()), await round_trip(settings)]
+
+
+def _show_dialogue(screen: Console, finding: Finding) -> None:
+    if finding.dialogue:
+        screen.print(f"\n[bold]{finding.check}[/bold], what was said (> we, < the server):")
+        screen.print("\n".join(finding.dialogue), markup=False, soft_wrap=True)
 
 
 def _table(findings: Sequence[Finding]) -> Table:

@@ -13,6 +13,7 @@ import worker
 from activities.inbox import interpret
 from adapters.calendar_mail.sandbox.client import Sandbox
 from adapters.calendar_mail.writing.writer import MailLetterWriter
+from adapters.catcher.handing_on import OwnDomain
 from adapters.catcher.server import Catcher
 from adapters.db.meetings import SqlMeetingStore
 from adapters.db.owners import OwnerJournal
@@ -59,7 +60,9 @@ async def add_catcher(g: Ground) -> Catcher | None:
     """The stand-in for the world's mail servers, where the settings want one."""
     if not g.settings.catcher_port:
         return None
-    catcher = Catcher(g.settings.data_dir / "catcher.db", port=g.settings.catcher_port)
+    s = g.settings
+    own = OwnDomain(s.mail_domain, s.intake_host, s.intake_port)
+    catcher = Catcher(s.data_dir / "catcher.db", port=s.catcher_port, own_domain=own)
     await catcher.start()
     g.crew.keep("catcher", catcher.stop)
     return catcher

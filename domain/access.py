@@ -154,6 +154,7 @@ class Purpose(StrEnum):
     PAGE = "p"  # the party's own page
     ALIAS = "a"  # the address a party appears under in the other's calendar
     UNSUBSCRIBE = "u"  # the page and the address that end optional mail
+    DOCTOR = "d"  # the address of one probe, by which the doctor sees that mail comes back in
 
 
 class Capability(Frozen):

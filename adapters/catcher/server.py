@@ -1,6 +1,7 @@
 """The mail catcher: stands in for the world's mail servers where no relay is configured.
 
-It accepts every mail for anybody, keeps it durably before its 250, and sends nothing on.
+It accepts every mail for anybody, keeps it durably before its 250, and sends nothing on but what
+is for our own domain.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from adapters.catcher.handing_on import OwnDomain
 from adapters.catcher.mailboxes import CaughtMail, Mailboxes, NewMail
 from adapters.db.batching import Batched
 from adapters.smtp_listener import SmtpListener, content_of, sender_of
@@ -35,9 +37,11 @@ class Catcher:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
+        own_domain: OwnDomain | None = None,
         connections: int = 128,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
+        self._own_domain = own_domain
         self._mailboxes = Mailboxes(path)
         self._news = asyncio.Condition()
         self._now = now
@@ -100,6 +104,10 @@ class Catcher:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         raw = with_crlf(content_of(envelope))
+        # First, for it may be refused; the intake knows a mail that comes again.
+        refused = await self._hand_on(envelope, raw)
+        if refused is not None:
+            return refused
         mail = NewMail(
             recipients=tuple(scrubbed(one, limit=320) for one in envelope.rcpt_tos),
             mail_from=scrubbed(sender_of(envelope), limit=320),
@@ -109,6 +117,21 @@ class Catcher:
         )
         await self._keeping.ask(mail)
         return "250 2.0.0 Caught"
+
+    async def _hand_on(self, envelope: Envelope, raw: bytes) -> str | None:
+        """The reply that refuses the mail for everybody: one for our domain that comes too early,
+        or is for nobody there and nobody else."""
+        own = self._own_domain
+        ours = [one for one in envelope.rcpt_tos if own is not None and own.has(one)]
+        refusals = [
+            refused
+            for one in ours
+            if own is not None
+            and (refused := await own.hand_on(sender_of(envelope), one, raw)) is not None
+        ]
+        if len(refusals) == len(envelope.rcpt_tos) or any(one[0] == "4" for one in refusals):
+            return next((one for one in refusals if one[0] == "4"), refusals[0])
+        return None
 
     async def _keep(self, mails: Sequence[NewMail]) -> list[None]:
         await self._mailboxes.keep(mails)

@@ -14,9 +14,9 @@ from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as 
 from adapters.db import inputs
 from adapters.db.bell import ring_after_commit
 from adapters.db.schema import inbox, outbox, parties, people
-from domain.access import Capability
+from domain.access import Capability, Purpose
 from domain.inbox.load import Load
-from domain.inbox.model import Arrival, Reading
+from domain.inbox.model import Arrival, Reading, Verdict
 from domain.values import scrubbed
 
 BELL = "inbox"
@@ -69,6 +69,9 @@ def accept(
     id, copies = c.execute(_ACCEPT, row).one()
     if copies > 1:
         return id, False
+    if capability.purpose is Purpose.DOCTOR:  # that it came is all it says; no saga waits for it
+        c.execute(_SET_ASIDE, {"mail": id, "at": received_at})
+        return id, True
     inputs.accept(
         c,
         stream=capability.stream,
@@ -81,35 +84,11 @@ def accept(
     return id, True
 
 
-_READ_AGAIN = (
+_SET_ASIDE = (
     sa.update(inbox)
-    .where(inbox.c.id == sa.bindparam("mail"), inbox.c.read_at.is_not(None))
-    .values(
-        read_at=sa.null(),
-        claimed_until=sa.null(),
-        attempts=0,
-        replays=inbox.c.replays + 1,
-    )
-    .returning(inbox.c.key, inbox.c.stream, inbox.c.replays)
+    .where(inbox.c.id == sa.bindparam("mail"))
+    .values(read_at=sa.bindparam("at"), verdict=Verdict.NOTE.value)
 )
-
-
-def read_again(c: sa.Connection, id: int, at: datetime) -> None:
-    """Let a mail that was read be read once more, as a new input behind all others of its
-    stream. Changes nothing for one that is still unread."""
-    row = c.execute(_READ_AGAIN, {"mail": id}).first()
-    if row is None:
-        return
-    inputs.accept(
-        c,
-        stream=row.stream,
-        key=f"mail/{row.key}/replay/{row.replays}",
-        body=None,
-        received_at=at,
-        inbox_id=id,
-    )
-    ring_after_commit(c, BELL)
-
 
 _OF_PARTY = sa.select(outbox.c.id).where(
     outbox.c.id == sa.bindparam("number"),

@@ -13,12 +13,14 @@ class Grade(StrEnum):
 
 
 class Finding(Frozen):
-    """The outcome of one check. `advice` says what to do for a warning or a fault."""
+    """The outcome of one check. `advice` says what to do for a warning or a fault; `dialogue` is
+    what was said to a mail server, line by line."""
 
     check: str
     grade: Grade
     said: str
     advice: str = ""
+    dialogue: tuple[str, ...] = ()
 
 
 def fine(check: str, said: str) -> Finding:

@@ -1,5 +1,6 @@
 """Whether mail leaves through the relay, and whether our own door is open."""
 
+import dataclasses
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -9,9 +10,10 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from adapters.doctor.finding import Finding, fault, fine, skipped
 from adapters.doctor.names import Lookup, NoAnswer, is_local, resolve
 from adapters.smtp import SmtpMailer
-from adapters.smtp_relay import relay_of
+from adapters.smtp_relay import client_of, relay_of
+from adapters.transcript import Transcript
 from domain.access import TOKEN_LENGTH, Purpose, token_address
-from domain.outbox.model import Phase
+from domain.outbox.model import Phase, Report
 from settings import Settings
 
 _TIMEOUT = 10.0  # seconds
@@ -21,16 +23,9 @@ _FAULTS = (SMTPException, OSError, TimeoutError)
 async def check_relay(settings: Settings) -> list[Finding]:
     """Greets the relay as the dispatcher does, logs in when there is a name, and leaves."""
     where = f"{settings.smtp_host}:{settings.smtp_port}"
+    relay = dataclasses.replace(relay_of(settings), timeout=_TIMEOUT)
     try:
-        async with SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            username=settings.smtp_username or None,
-            password=settings.smtp_password or None,
-            use_tls=settings.smtp_security == "tls",
-            start_tls=settings.smtp_security == "starttls",
-            timeout=_TIMEOUT,
-        ) as client:
+        async with client_of(relay) as client:
             await client.noop()
     except _FAULTS as failure:
         advice = "Check PARLEY_SMTP_HOST, _PORT, _SECURITY, _USERNAME and _PASSWORD."
@@ -69,19 +64,25 @@ def _test_mail(settings: Settings, sender: str, recipient: str, at: datetime) ->
 
 
 async def send_test(settings: Settings, recipient: str, at: datetime) -> Finding:
-    """Hand one mail for `recipient` to the relay, and say what the relay said."""
+    """Hand one mail for `recipient` to the relay as the dispatcher does, and say what was said."""
     sender = f"doctor@{settings.mail_domain}"
-    mailer = SmtpMailer(relay_of(settings))
+    heard = Transcript()
+    mailer = SmtpMailer(relay_of(settings), transcript=heard)
     try:
         report = await mailer.send(
             "", recipient, _test_mail(settings, sender, recipient, at), _go_ahead
         )
     finally:
         await mailer.close()
+    finding = _outcome(report)
+    return finding.model_copy(update={"dialogue": tuple(heard.lines)})
+
+
+def _outcome(report: Report) -> Finding:
     if report.phase is Phase.DONE and report.code == 250:
         return fine("test mail out", f"The relay took it: {report.reply}")
     said = f"It got as far as {report.phase.value}: {report.code or ''} {report.reply}"
-    advice = "Ask the operator of the relay why, with the words above."
+    advice = "Ask the operator of the relay why, with the words of the dialogue."
     return fault("test mail out", said, advice)
 
 

@@ -1,0 +1,25 @@
+"""What `parley doctor` may ask of a running installation."""
+
+from domain.access import Scope
+from tests.api.house import House
+
+
+async def test_a_probe_can_be_opened_again_and_read(house: House) -> None:
+    first = await house.client.put("/doctor/probes/one")
+    again = await house.client.put("/doctor/probes/one")
+    read = await house.client.get(first.json()["_links"]["self"]["href"])
+
+    assert first.status_code == again.status_code == read.status_code == 200
+    assert first.json() == again.json() == read.json()
+    assert read.json()["address"].startswith("d+")
+    assert read.json()["arrived_at"] is None
+
+
+async def test_a_probe_nobody_opened_is_not_found(house: House) -> None:
+    assert (await house.client.get("/doctor/probes/one")).status_code == 404
+
+
+async def test_only_an_admin_asks_for_probes(house: House) -> None:
+    other = await house.client_of("main", Scope.MEETINGS_WRITE)
+
+    assert (await other.put("/doctor/probes/one")).status_code == 403
