@@ -111,9 +111,8 @@ async def open_line(relay: Relay, transcript: Transcript | None = None) -> Line:
     server = f"{relay.host}:{relay.port}" + (f" {tls.version()}" if tls else "")
     if transcript is not None and tls:
         transcript.note(f"protected by {tls.version()}")
-    wire = Wire.take_over(
-        cast(asyncio.Transport, transport), transcript
-    )  # uvloop's is one by shape only
+    carrier = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
+    wire = Wire.take_over(carrier, transcript)
     return Line(wire, client.esmtp_extensions, server)
 
 

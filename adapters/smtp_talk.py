@@ -22,7 +22,6 @@ _BRIEFLY = 2.0
 _REPLY_LIMIT = 500
 _WANTED = {Phase.MAIL: (250,), Phase.RCPT: (250, 251), Phase.DATA: (354,)}
 _BARE_BREAKS = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"(?m)^\.")
 
 
 class Talk:
@@ -115,10 +114,16 @@ def report_of(phase: Phase, code: int | None, words: str, server: str) -> Report
 def on_the_wire(raw: bytes) -> bytes:
     """`raw` as DATA carries it, without the final dot: CRLF lines, leading dots doubled
     (RFC 5321 §4.5.2)."""
-    lines = _BARE_BREAKS.sub(b"\r\n", raw)
-    if not lines.endswith(b"\r\n"):
-        lines += b"\r\n"
-    return _LEADING_DOT.sub(b"..", lines)
+    lines = in_lines(raw).replace(b"\r\n.", b"\r\n..")
+    return b"." + lines if lines.startswith(b".") else lines
+
+
+def in_lines(raw: bytes) -> bytes:
+    """`raw` as the receiver gets it: every line ends with CRLF. What is signed is this."""
+    whole = raw.count(b"\r\n")
+    if raw.count(b"\n") != whole or raw.count(b"\r") != whole:
+        raw = _BARE_BREAKS.sub(b"\r\n", raw)
+    return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
 
 
 def _mail(sender: str, raw: bytes, size: int, offers: dict[str, str]) -> bytes:

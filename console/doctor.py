@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from adapters.dkim import signer_of
 from adapters.doctor.clock import check_clock
 from adapters.doctor.database import check_database
 from adapters.doctor.finding import Finding, Grade, fault, fine
@@ -18,7 +19,7 @@ from console.ground import now
 from console.layout import Layout, embedded
 from console.probes import round_trip
 from console.running import find_running
-from domain.errors import ParleyError
+from domain.errors import BadInput, ParleyError
 from domain.values import as_address
 from settings import Settings
 
@@ -63,13 +64,21 @@ async def examine(settings: Settings, recipient: str | None, selector: str) -> l
         check_temporal(settings),
         check_relay(settings),
         check_intake(settings),
-        check_names(settings.mail_domain, selector),
+        _names(settings, selector),
     )
     findings = [finding for group in groups for finding in group]
     findings.extend(check_clock(now()))
     if recipient:
         findings.extend(await _round_trip(settings, recipient))
     return findings
+
+
+async def _names(settings: Settings, selector: str) -> list[Finding]:
+    try:
+        signer = signer_of(settings)
+    except BadInput as refusal:
+        return [fault("DKIM", str(refusal), "Correct that setting.")]
+    return await check_names(settings.mail_domain, selector, signer=signer)
 
 
 async def _readiness(settings: Settings) -> list[Finding]:

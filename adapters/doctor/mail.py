@@ -1,6 +1,6 @@
 """Whether mail leaves through the relay, and whether our own door is open."""
 
-import dataclasses
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -10,9 +10,10 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from adapters.doctor.finding import Finding, fault, fine, skipped
 from adapters.doctor.names import Lookup, NoAnswer, is_local, resolve
 from adapters.smtp import SmtpMailer
-from adapters.smtp_relay import client_of, relay_of
+from adapters.smtp_relay import open_line, relay_of, words_of
 from adapters.transcript import Transcript
 from domain.access import TOKEN_LENGTH, Purpose, token_address
+from domain.errors import BadInput
 from domain.outbox.model import Phase, Report
 from settings import Settings
 
@@ -21,16 +22,20 @@ _FAULTS = (SMTPException, OSError, TimeoutError)
 
 
 async def check_relay(settings: Settings) -> list[Finding]:
-    """Greets the relay as the dispatcher does, logs in when there is a name, and leaves."""
+    """Greets the relay exactly as the dispatcher does, logs in when there is a name, and leaves."""
     where = f"{settings.smtp_host}:{settings.smtp_port}"
-    relay = dataclasses.replace(relay_of(settings), timeout=_TIMEOUT)
     try:
-        async with client_of(relay) as client:
-            await client.noop()
+        relay = replace(relay_of(settings), timeout=_TIMEOUT)
+    except BadInput as refusal:
+        return [fault("SMTP relay", str(refusal), "Correct that setting.")]
+    try:
+        line = await open_line(relay)
+        line.wire.write(b"QUIT\r\n")
+        line.wire.hang_up()
     except _FAULTS as failure:
         advice = "Check PARLEY_SMTP_HOST, _PORT, _SECURITY, _USERNAME and _PASSWORD."
-        return [fault("SMTP relay", f"{where}: {failure}", advice)]
-    return [fine("SMTP relay", f"{where} takes mail ({settings.smtp_security}).")]
+        return [fault("SMTP relay", f"{where}: {words_of(failure, relay)}", advice)]
+    return [fine("SMTP relay", f"{line.server} takes mail ({settings.smtp_security}).")]
 
 
 async def check_intake(settings: Settings) -> list[Finding]:

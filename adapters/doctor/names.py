@@ -1,17 +1,20 @@
 """The mail domain as the world sees it: MX, SPF, DKIM and DMARC records."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from adapters.dkim import GOOD_KEY, DkimSigner, is_same_key
 from adapters.doctor.finding import Finding, fault, fine, skipped, warning
 
 Lookup = Callable[[str, str], Awaitable[list[str]]]
 """The records of a name and type, as text; none when there are none. Raises `NoAnswer`."""
 
+_PUBLISHED = re.compile(r"(?:^|;)\s*p\s*=\s*([^;]*)")
 _LIFETIME = 3.0  # seconds for one question, over all servers
 _LOCAL_ENDINGS = (".localhost", ".local", ".test", ".invalid", ".example", ".internal")
 
@@ -41,13 +44,16 @@ def is_local(domain: str) -> bool:
     return "." not in domain or domain.endswith(_LOCAL_ENDINGS)
 
 
-async def check_names(domain: str, selector: str, lookup: Lookup = resolve) -> list[Finding]:
-    """What the domain of our token addresses publishes. `selector` is that of the DKIM key."""
+async def check_names(
+    domain: str, selector: str, lookup: Lookup = resolve, signer: DkimSigner | None = None
+) -> list[Finding]:
+    """What the domain of our token addresses publishes. `selector` is that of the relay's DKIM
+    key, where we do not sign ourselves with a `signer`."""
     if is_local(domain):
         return [skipped("mail domain", f"{domain} exists on this machine only.")]
-    checks = (_mx, _spf, _dmarc)
-    found = await asyncio.gather(*(_or_silence(check(domain, lookup)) for check in checks))
-    return [*found, await _or_silence(_dkim(domain, selector, lookup))]
+    checks = [check(domain, lookup) for check in (_mx, _spf, _dmarc)]
+    checks.append(_own_dkim(signer, lookup) if signer else _dkim(domain, selector, lookup))
+    return list(await asyncio.gather(*(_or_silence(check) for check in checks)))
 
 
 async def _or_silence(check: Awaitable[Finding]) -> Finding:
@@ -82,6 +88,22 @@ async def _dkim(domain: str, selector: str, lookup: Lookup) -> Finding:
         return fine("DKIM", f"{name} has a key.")
     advice = "Publish the key your relay signs with, or name its selector: --dkim-selector NAME."
     return warning("DKIM", f"No key at {name}.", advice)
+
+
+async def _own_dkim(signer: DkimSigner, lookup: Lookup) -> Finding:
+    """Whether receivers find the key that we sign with."""
+    name = signer.record_name
+    publish = f'Publish TXT "{signer.record}" for {name}.'
+    found = [key for text in await lookup(name, "TXT") for key in _PUBLISHED.findall(text)]
+    if not found:
+        return fault("DKIM", f"No key at {name}: receivers cannot check our signature.", publish)
+    if not any(is_same_key(re.sub(r"\s", "", key), signer.key) for key in found):
+        said = f"The key at {name} is not that of PARLEY_DKIM_KEY_FILE: our mail looks forged."
+        return fault("DKIM", said, publish)
+    if signer.key.bits < GOOD_KEY:
+        advice = f"Make one of {GOOD_KEY} and publish it under another selector first."
+        return warning("DKIM", f"The key at {name} is ours, of {signer.key.bits} bits.", advice)
+    return fine("DKIM", f"The key at {name} is ours.")
 
 
 async def _dmarc(domain: str, lookup: Lookup) -> Finding:

@@ -34,3 +34,10 @@ def server_context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+def private_key(place: Path, *arguments: str) -> Path:
+    """A key in PEM form: "genrsa 2048", or whatever else the program makes."""
+    file = place / f"{'-'.join(arguments)}.pem"
+    file.write_bytes(openssl(*arguments, cwd=place))
+    return file

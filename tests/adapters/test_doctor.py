@@ -10,6 +10,7 @@ from adapters.catcher.server import Catcher
 from adapters.db.database import Database
 from adapters.db.installation import claim_secret
 from adapters.db.opening import open_database
+from adapters.dkim import DkimKey, DkimSigner, read_key
 from adapters.doctor.clock import check_clock
 from adapters.doctor.database import check_database
 from adapters.doctor.finding import Finding, Grade
@@ -17,7 +18,9 @@ from adapters.doctor.mail import check_relay, check_way_back, send_test
 from adapters.doctor.names import Lookup, NoAnswer, check_names
 from adapters.intake.accepting import Reception
 from adapters.intake.smtp import Intake
+from bench.peers.chaos import ChaosServer
 from settings import Settings
+from tests.adapters.certificates import private_key, self_signed, server_context
 
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 HEALTHY = {
@@ -69,6 +72,38 @@ async def test_two_spf_records_are_a_fault_because_receivers_ignore_both() -> No
     twice = HEALTHY | {("example.org", "TXT"): ["v=spf1 -all", "v=spf1 mx -all"]}
 
     assert (await graded(twice))["SPF"].grade is Grade.FAULT
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> list[DkimKey]:
+    place = tmp_path_factory.mktemp("keys")
+    return [read_key(private_key(place, "genrsa", bits)) for bits in ("2048", "2047", "1024")]
+
+
+@pytest.mark.parametrize(
+    ("number", "published", "grade", "words"),
+    [
+        (0, "v=DKIM1; k=rsa; p={0.public}", Grade.FINE, "is ours"),
+        (0, "k=rsa; p= {0.public}; t=s", Grade.FINE, "is ours"),
+        (2, "p={2.public}", Grade.WARNING, "1024 bits"),
+        (0, "v=DKIM1; p={1.public}", Grade.FAULT, "looks forged"),
+        (0, "v=DKIM1; p=", Grade.FAULT, "looks forged"),  # revoked
+        (0, "", Grade.FAULT, "No key"),
+    ],
+)
+async def test_the_key_that_is_published_is_compared_with_ours(
+    keys: list[DkimKey], number: int, published: str, grade: Grade, words: str
+) -> None:
+    signer = DkimSigner("two", "example.org", keys[number])
+    text = published.format(*keys)
+    records = HEALTHY | {(signer.record_name, "TXT"): [text] if text else []}
+
+    found = await check_names("example.org", "one", zone(records), signer)
+
+    [dkim] = [finding for finding in found if finding.check == "DKIM"]
+    assert dkim.grade is grade
+    assert words in dkim.said
+    assert grade is not Grade.FAULT or signer.key.public in dkim.advice
 
 
 async def test_a_silent_resolver_is_no_fault_of_the_domain() -> None:
@@ -183,3 +218,26 @@ async def test_a_closed_door_is_a_fault() -> None:
     finding = await check_way_back(Settings(intake_port=1))
 
     assert finding.grade is Grade.FAULT
+
+
+async def test_the_relay_is_greeted_as_the_dispatcher_does(tmp_path: Path) -> None:
+    """With the same idea of whom to trust."""
+    certificate = self_signed(tmp_path, "IP:127.0.0.1")
+    async with ChaosServer(tls=server_context(certificate)) as server:
+        settings = Settings(smtp_port=server.port, smtp_security="starttls")
+        trusting = settings.model_copy(update={"smtp_ca_file": certificate})
+
+        [bad], [good] = [await check_relay(one) for one in (settings, trusting)]
+
+    assert bad.grade is Grade.FAULT
+    assert "PARLEY_SMTP_CA_FILE" in bad.said
+    assert (good.grade, "TLSv1.3" in good.said) == (Grade.FINE, True)
+
+
+async def test_settings_that_cannot_be_meant_are_a_fault_of_the_relay() -> None:
+    settings = Settings(smtp_host="relay.example.org", smtp_username="parley")
+
+    [finding] = await check_relay(settings)
+
+    assert finding.grade is Grade.FAULT
+    assert "PARLEY_SMTP_SECURITY" in finding.said
