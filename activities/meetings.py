@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.ports import LetterWriter, MeetingStore
 from domain.errors import NotFound, StreamMoved
-from domain.meetings.events import MeetingEvent
+from domain.meetings.events import AddressCorrected, MeetingEvent
 from domain.meetings.letters import Letter
 from domain.meetings.messages import InputOutcome, MeetingRef, TakenInput
 from domain.meetings.model import MeetingState
@@ -39,6 +39,11 @@ class DecisionRecord(Frozen):
     letters: tuple[Letter, ...]
     outcome: InputOutcome | None
     at: Instant
+
+
+def _corrected(events: tuple[MeetingEvent, ...]) -> dict[int, int]:
+    """Parties that this very decision moves to another address, by the input that names it."""
+    return {event.party: event.input for event in events if isinstance(event, AddressCorrected)}
 
 
 class MeetingActivities:
@@ -77,7 +82,7 @@ class MeetingActivities:
         """
         drafts = []
         if record.letters:
-            card = await self._store.card(record.meeting_id)
+            card = await self._store.card(record.meeting_id, _corrected(record.events))
             drafts = [self._writer.compose(letter, card) for letter in record.letters]
         outcomes = [] if record.outcome is None else [record.outcome]
         try:

@@ -1,6 +1,6 @@
 """What sagas need of the world, as capabilities. Adapters fit by shape and never import this."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from domain.inbox.model import Reading
@@ -20,8 +20,9 @@ class MeetingStore(Protocol):
         """The state folded from the journal. Raises `NotFound`."""
         ...
 
-    async def card(self, meeting_id: str) -> MeetingCard:
-        """Names, addresses and zones. Raises `NotFound`."""
+    async def card(self, meeting_id: str, corrected: Mapping[int, int] = ...) -> MeetingCard:
+        """Names, addresses and zones; of `corrected` parties as they will be once the correction
+        asked for by the input with that id is recorded. Raises `NotFound`."""
         ...
 
     async def take_inputs(self, meeting_id: str, limit: int) -> list[TakenInput]:
@@ -42,7 +43,8 @@ class MeetingStore(Protocol):
         at: Instant,
     ) -> None:
         """Append events after `expected_version`, update views and commands, record outcomes,
-        enqueue drafts and webhook deliveries, all in one transaction.
+        enqueue drafts and webhook deliveries, all in one transaction. A party whose address
+        was corrected is written to there from then on, under new tokens.
 
         A second call with the same arguments changes nothing. Raises `StreamMoved` when the
         stream holds other events after `expected_version`.

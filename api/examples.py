@@ -20,6 +20,8 @@ RESCHEDULE_EXAMPLE: dict[str, Any] = {
     "slots": [{"start": "2027-03-08T09:00:00Z", "end": "2027-03-08T09:30:00Z"}]
 }
 
+CORRECT_ADDRESS_EXAMPLE: dict[str, Any] = {"party": 2, "address": "ben.okafor@example.com"}
+
 COMMAND_EXAMPLE: dict[str, Any] = {
     "id": "0d9c7c6f0f8a4a0d8a6c2f7f5b1c3e21",
     "kind": "meeting.request",

@@ -16,7 +16,7 @@ router = APIRouter(tags=["entrance"])
 
 RELATIONS = {
     "cancel": "POST an empty object here to call the meeting off.",
-    "correct-address": "POST the address a person is reached at now.",
+    "correct-address": "POST the address a person, or a party of a meeting, is reached at now.",
     "deliveries": "What was sent to a webhook, and how it went.",
     "enable": "POST here to deliver to a disabled webhook again.",
     "events": "What happened, in order, as CloudEvents.",

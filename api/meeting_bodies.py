@@ -16,10 +16,15 @@ from pydantic import (
 )
 
 from api.addresses import Mailbox
-from api.examples import MEETING_REQUEST_EXAMPLE, RESCHEDULE_EXAMPLE
+from api.examples import CORRECT_ADDRESS_EXAMPLE, MEETING_REQUEST_EXAMPLE, RESCHEDULE_EXAMPLE
 from domain.errors import BadInput
 from domain.meetings.model import Terms
-from domain.meetings.requests import LONGEST_ANSWER, check_answer_time, reminders_within
+from domain.meetings.requests import (
+    LONGEST_ANSWER,
+    AddressOrder,
+    check_answer_time,
+    reminders_within,
+)
 from domain.values import Instant, Line, Prose, Slot, ZoneName
 
 _DURATION = re.compile(
@@ -214,6 +219,23 @@ class RescheduleBody(_Body):
     slots: Annotated[list[SlotBody], Field(min_length=1, max_length=20)] = Field(
         description="The times to try, in this order."
     )
+
+
+class CorrectAddressBody(_Body):
+    """Where a party's mail is to go from now on."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [CORRECT_ADDRESS_EXAMPLE]}
+    )
+
+    party: int = Field(ge=1, le=10, strict=True, description="The party's number.")
+    address: Mailbox = Field(description="The new address; not one that a party has already.")
+    name: Annotated[Line, AfterValidator(_filled)] | None = Field(
+        default=None, max_length=100, description="The party's name, if that changes as well."
+    )
+
+    def order(self) -> AddressOrder:
+        return AddressOrder(party=self.party, address=self.address, name=self.name or "")
 
 
 class CancelBody(_Body):

@@ -14,7 +14,13 @@ from api.conditional import etag, need_match
 from api.errors import offer_way_out
 from api.examples import COMMAND_EXAMPLE
 from api.hypermedia import answer
-from api.meeting_bodies import CancelBody, MeetingBody, PartyBody, RescheduleBody
+from api.meeting_bodies import (
+    CancelBody,
+    CorrectAddressBody,
+    MeetingBody,
+    PartyBody,
+    RescheduleBody,
+)
 from api.meeting_documents import meeting_document, meeting_href
 from api.monitor import command_href
 from api.names import MeetingId
@@ -27,7 +33,14 @@ from domain.commands import Command, Submission
 from domain.errors import BadInput, NotFound, ParleyError
 from domain.meetings.messages import Cancellation, Reschedule
 from domain.meetings.model import OWNER
-from domain.meetings.requests import MeetingOrder, PartyOrder, check_order, check_slots
+from domain.meetings.requests import (
+    AddressOrder,
+    MeetingOrder,
+    PartyOrder,
+    check_correction,
+    check_order,
+    check_slots,
+)
 from domain.meetings.transitions import Deed, need_possible, standing_of
 from domain.meetings.views import MeetingView
 
@@ -180,6 +193,52 @@ async def reschedule_meeting(
     data = body.model_dump(mode="json")
     instruction = _Instruction(meeting_id, Deed.RESCHEDULE, wanted, data, if_match)
     return await _instruct(request, ports, caller, asking, instruction)
+
+
+@router.post(
+    "/meetings/{meeting_id}/correct-address",
+    status_code=202,
+    summary="Correct a party's address",
+    responses=_INSTRUCTED,
+)
+async def correct_party_address(
+    meeting_id: MeetingId,
+    body: CorrectAddressBody,
+    request: Request,
+    asking: AskedDep,
+    ports: PortsDep,
+    caller: MeetingsWriter,
+    if_match: IfMatch = None,
+) -> Response:
+    """What stands is sent to the new address, and to nobody else. Links and addresses that the
+    party was sent before open nothing any more; what it answered stands, and whoever had not
+    answered gets the full time to do so.
+
+    409 for an address that mail does not go to (see suppressions), and while another correction
+    is under way.
+    """
+    offer_way_out(request, "collection", "/meetings")
+    order = body.order()
+    data = body.model_dump(mode="json", exclude_unset=True)
+    kind = f"meeting.{Deed.CORRECT_ADDRESS}"
+    whole = submission(ports, request, caller.owner, asking, kind, data)
+    intent = whole.model_copy(update={"data": {"party": order.party}})
+    offer_way_out(request, "related", meeting_href(meeting_id))
+
+    def check(meeting: MeetingView) -> None:
+        need_match(if_match, etag(meeting.version))
+        check_address(meeting, order, intent.at, ports.settings.mail_domain)
+
+    accepted = await ports.meetings.correct_address(intent, meeting_id, order, check)
+    return await respond(request, ports, asking, accepted, _result(request, ports, caller, 200))
+
+
+def check_address(
+    meeting: MeetingView, order: AddressOrder, now: datetime, mail_domain: str
+) -> None:
+    """Raises `Refused` where no address can be corrected now, `BadInput` for this one."""
+    need_possible(Deed.CORRECT_ADDRESS, standing_of(meeting), OWNER, now)
+    check_correction(order, [party.address for party in meeting.parties], mail_domain)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,20 @@ _SLOTS = Property(
     type="textarea",
     required=True,
 )
-_PROPERTIES: Mapping[Deed, tuple[Property, ...]] = {Deed.RESCHEDULE: (_SLOTS,)}
-_SCHEMAS = {Deed.CANCEL: "CancelBody", Deed.RESCHEDULE: "RescheduleBody"}
+_ADDRESS = (
+    Property(name="party", prompt="The party's number", type="number", required=True),
+    Property(name="address", prompt="The new address", type="email", required=True),
+    Property(name="name", prompt="The name, if it changes too", max_length=100),
+)
+_PROPERTIES: Mapping[Deed, tuple[Property, ...]] = {
+    Deed.RESCHEDULE: (_SLOTS,),
+    Deed.CORRECT_ADDRESS: _ADDRESS,
+}
+_SCHEMAS = {
+    Deed.CANCEL: "CancelBody",
+    Deed.RESCHEDULE: "RescheduleBody",
+    Deed.CORRECT_ADDRESS: "CorrectAddressBody",
+}
 
 
 def meeting_href(meeting_id: str) -> str:

@@ -13,7 +13,7 @@ from domain.commands import Command, Submission
 from domain.inbox.probes import Probe
 from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
-from domain.meetings.requests import MeetingOrder
+from domain.meetings.requests import AddressOrder, MeetingOrder
 from domain.meetings.views import MailView, MeetingFilter, MeetingView, MessageView
 from domain.people.model import Person
 from domain.people.requests import PeopleFilter
@@ -68,6 +68,20 @@ class Meetings(Protocol):
 
         `check` sees the meeting inside that transaction and raises to refuse; a replay is
         answered before it is asked. Raises `NotFound`, `KeyReused`, `KeyInFlight`.
+        """
+        ...
+
+    async def correct_address(
+        self,
+        submission: Submission,
+        meeting_id: str,
+        order: AddressOrder,
+        check: Callable[[MeetingView], None],
+    ) -> tuple[Command, bool]:
+        """Accept another address for a party as an input of the meeting, as `instruct` does.
+
+        Raises `Refused` as well for an address that mail does not go to, and while another
+        correction is under way.
         """
         ...
 

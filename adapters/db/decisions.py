@@ -30,12 +30,12 @@ def record(
     outcomes: Sequence[InputOutcome],
     drafts: Sequence[Draft],
     at: datetime,
-) -> None:
+) -> bool:
     """Append `events` after `expected_version` with everything that follows from them.
 
-    A second call with the same arguments changes nothing: it finds its own events and
-    outcomes. Raises `StreamMoved` when the stream holds other ones after `expected_version`,
-    `NotFound` when there is no such meeting.
+    A second call with the same arguments changes nothing and gives False: it finds its own
+    events and outcomes. Raises `StreamMoved` when the stream holds other ones after
+    `expected_version`, `NotFound` when there is no such meeting.
     """
     stream = stream_of(meeting_id)
     owner = c.execute(_LOCK, {"id": meeting_id}).scalar()
@@ -44,7 +44,7 @@ def record(
     kept = journal.read_stream(c, stream)
     if len(kept) != expected_version:
         _check_done(c, stream, kept, expected_version, events, outcomes)
-        return
+        return False
     new = [to_journal(event) for event in events]
     journal.append(
         c,
@@ -60,6 +60,7 @@ def record(
     _record_outcomes(c, outcomes, expected_version + len(events), at)
     for draft in drafts:
         outbox.enqueue(c, owner, draft, at)
+    return True
 
 
 def _because(outcomes: Sequence[InputOutcome]) -> str | None:
@@ -116,7 +117,10 @@ def _update_views(
     c.execute(sa.update(meetings).where(meetings.c.id == meeting_id), changes)
     answered = {one.party for one in events if isinstance(one, AnswerRecorded | ProposalMade)}
     for party in state.parties:
-        seen = {"partstat": party.partstat.value}
+        seen: dict[str, Any] = {
+            "partstat": party.partstat.value,
+            "unreachable": party.unreachable,
+        }
         when = _answered_at(party.partstat, party.number in answered, at)
         whose = sa.and_(parties.c.meeting_id == meeting_id, parties.c.number == party.number)
         c.execute(sa.update(parties).where(whose), {**seen, **when})

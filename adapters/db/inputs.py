@@ -95,7 +95,7 @@ def accept(
     (see `fill`). Ids of one stream are given out in the order of commits; so whoever accepts for
     several streams in one transaction does so in the order of their names.
     """
-    _queue_up(c, stream)
+    queue_up(c, stream)
     row = {
         "stream": stream,
         "key": key,
@@ -112,7 +112,7 @@ def accept(
     return new, True
 
 
-def _queue_up(c: sa.Connection, stream: str) -> None:
+def queue_up(c: sa.Connection, stream: str) -> None:
     """Wait until everybody who has given out an id of `stream` has committed or gone.
 
     On PostgreSQL a row could otherwise be seen, and taken, before one with a lower id. SQLite

@@ -1,20 +1,21 @@
 """Meetings: asked for, written to, and kept in step with their journal."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.db import capabilities, inputs, journal
+from adapters.db import capabilities, corrections, inputs, journal
 from adapters.db.database import Database
 from adapters.db.decisions import record
 from adapters.db.schema import meetings, parties
 from domain.access import Capability, Purpose, derive_token, token_address
 from domain.errors import NotFound
 from domain.meetings.card import MeetingCard, PartyCard
-from domain.meetings.events import MeetingEvent, MeetingRequested, to_journal
+from domain.meetings.events import AddressCorrected, MeetingEvent, MeetingRequested, to_journal
 from domain.meetings.messages import InputOutcome, Opening, TakenInput, stream_of
 from domain.meetings.model import MeetingState, Partstat, Status
 from domain.meetings.requests import MeetingOrder, PartyOrder
@@ -103,17 +104,28 @@ def _party_row(meeting_id: str, number: int, party: PartyOrder) -> dict[str, Any
 
 
 def card(
-    c: sa.Connection, meeting_id: str, *, secret: bytes, mail_domain: str, base_url: str
+    c: sa.Connection,
+    meeting_id: str,
+    *,
+    secret: bytes,
+    mail_domain: str,
+    base_url: str,
+    corrected: Mapping[int, int] = MappingProxyType({}),
 ) -> MeetingCard:
     """Names, addresses and zones of a meeting, with each party's own addresses and page.
 
-    Raises `NotFound`.
+    `corrected` are parties whose address is being corrected, with the input that says so: they
+    stand here as they will once that is recorded. Raises `NotFound`.
     """
     row = c.execute(_GET, {"id": meeting_id}).first()
     if row is None:
         raise NotFound("There is no such meeting.")
-    tokens = _tokens(c, stream_of(meeting_id), secret)
-    found = c.execute(_PARTIES, {"meeting_id": meeting_id})
+    stream = stream_of(meeting_id)
+    rows = c.execute(_PARTIES, {"meeting_id": meeting_id}).mappings()
+    moved = {number: corrections.wanted(c, input) for number, input in corrected.items()}
+    granted = corrections.after(capabilities.newest(c, stream), moved)
+    tokens = {which: derive_token(secret, capability) for which, capability in granted.items()}
+    parties = [dict(one) | corrections.row_of(moved.get(one["number"])) for one in rows]
     return MeetingCard(
         meeting_id=meeting_id,
         owner=row.owner,
@@ -121,33 +133,33 @@ def card(
         description=row.description,
         location=row.location,
         organizer=row.organizer,
-        parties=tuple(_party_card(one, tokens, mail_domain, base_url) for one in found),
+        parties=tuple(_party_card(one, tokens, mail_domain, base_url) for one in parties),
     )
 
 
-def _tokens(c: sa.Connection, stream: str, secret: bytes) -> dict[tuple[int, Purpose], str]:
-    found = capabilities.newest(c, stream)
-    return {which: derive_token(secret, capability) for which, capability in found.items()}
-
-
 def _party_card(
-    row: sa.Row[Any], tokens: dict[tuple[int, Purpose], str], mail_domain: str, base_url: str
+    row: Mapping[str, Any],
+    tokens: dict[tuple[int, Purpose], str],
+    mail_domain: str,
+    base_url: str,
 ) -> PartyCard:
+    number: int = row["number"]
+
     def address(purpose: Purpose) -> str:
-        return token_address(purpose, tokens[row.number, purpose], mail_domain)
+        return token_address(purpose, tokens[number, purpose], mail_domain)
 
     return PartyCard(
-        number=row.number,
-        name=row.name,
-        address=row.address,
-        zone=row.zone,
-        uid=row.uid,
+        number=number,
+        name=row["name"],
+        address=row["address"],
+        zone=row["zone"],
+        uid=row["uid"],
         reply_address=address(Purpose.REPLY),
         bounce_address=address(Purpose.BOUNCE),
         alias_address=address(Purpose.ALIAS),
-        page_url=f"{base_url}/p/{tokens[row.number, Purpose.PAGE]}",
-        shows_address=row.shows_address,
-        known_addresses=(row.address,),
+        page_url=f"{base_url}/p/{tokens[number, Purpose.PAGE]}",
+        shows_address=row["shows_address"],
+        known_addresses=(row["address"],),
     )
 
 
@@ -165,8 +177,11 @@ class SqlMeetingStore:
         stream = stream_of(meeting_id)
         return fold(await self._database.read(lambda c: journal.read_stream(c, stream)))
 
-    async def card(self, meeting_id: str) -> MeetingCard:
-        """Names, addresses and zones. Raises `NotFound`."""
+    async def card(
+        self, meeting_id: str, corrected: Mapping[int, int] = MappingProxyType({})
+    ) -> MeetingCard:
+        """Names, addresses and zones; of `corrected` parties as the input with that id wants
+        them. Raises `NotFound`."""
         return await self._database.read(
             lambda c: card(
                 c,
@@ -174,6 +189,7 @@ class SqlMeetingStore:
                 secret=self._secret,
                 mail_domain=self._mail_domain,
                 base_url=self._base_url,
+                corrected=corrected,
             )
         )
 
@@ -197,6 +213,11 @@ class SqlMeetingStore:
         at: datetime,
     ) -> None:
         """Make a decision fact, in one transaction (see `decisions.record`)."""
-        await self._database.write(
-            lambda c: record(c, meeting_id, expected_version, events, outcomes, drafts, at)
-        )
+
+        def work(c: sa.Connection) -> None:
+            if record(c, meeting_id, expected_version, events, outcomes, drafts, at):
+                for event in events:
+                    if isinstance(event, AddressCorrected):
+                        corrections.carry_out(c, self._secret, meeting_id, event, at)
+
+        await self._database.write(work)

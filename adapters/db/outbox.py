@@ -133,6 +133,23 @@ def of_subject(c: sa.Connection, subject: str) -> list[MessageStatus]:
     return [MessageStatus(**row) for row in found]
 
 
+_WAITING_FOR = (
+    sa.update(outbox)
+    .where(outbox.c.subject == sa.bindparam("of_stream"))
+    .where(outbox.c.party == sa.bindparam("number"), outbox.c.recipient == sa.bindparam("old"))
+    # Nothing that may have left: whether it did is still to be found out.
+    .where(sa.text("state IN ('queued', 'retry', 'held') AND resends = 0"))
+    .values(state=MessageState.CANCELLED.value, held_because=sa.null())
+    .returning(outbox.c.id)
+)
+
+
+def cancel_waiting(c: sa.Connection, subject: str, party: int, recipient: str) -> list[int]:
+    """Drop what has not left yet for a party of a stream at this address; gives the ids."""
+    values = {"of_stream": subject, "number": party, "old": recipient}
+    return sorted(c.execute(_WAITING_FOR, values).scalars())
+
+
 class SentLetter(NamedTuple):
     """A letter to a party: its row, its kind, its Message-ID, and the address it went to."""
 

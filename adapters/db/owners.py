@@ -5,12 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.db import commands, inputs, journal, meeting_queries, meetings
+from adapters.db import commands, corrections, inputs, journal, meeting_queries, meetings
 from adapters.db.database import Database
 from domain.commands import Command, Submission
 from domain.journal import JournalEvent
-from domain.meetings.messages import MeetingInput, stream_of
-from domain.meetings.requests import MeetingOrder
+from domain.meetings.messages import AddressCorrection, MeetingInput, stream_of
+from domain.meetings.requests import AddressOrder, MeetingOrder
 from domain.meetings.views import MailView, MeetingFilter, MeetingView, MessageView
 
 
@@ -84,6 +84,33 @@ class OwnerMeetings:
 
         return await self._database.write(work)
 
+    async def correct_address(
+        self,
+        submission: Submission,
+        meeting_id: str,
+        order: AddressOrder,
+        check: Callable[[MeetingView], None],
+    ) -> tuple[Command, bool]:
+        """Accept another address for a party as an input of the meeting, as `instruct` does.
+
+        Raises `Refused` as well for an address that mail does not go to, and while another
+        correction is under way.
+        """
+
+        def work(c: sa.Connection) -> tuple[Command, bool]:
+            meeting = meeting_queries.get(c, submission.owner, meeting_id)
+            stream = stream_of(meeting_id)
+            command, replayed = _accept(c, submission, stream)
+            if not replayed:
+                inputs.queue_up(c, stream)  # so that of two at once one sees the other
+                check(meeting)
+                corrections.check(c, submission.owner, stream, order, submission.at)
+                body = AddressCorrection(party=order.party)
+                _accept_input(c, command, body, corrections.words_of(order))
+            return command, replayed
+
+        return await self._database.write(work)
+
     async def view(self, owner: str, meeting_id: str) -> MeetingView:
         """Raises `NotFound`."""
         return await self._database.read(lambda c: meeting_queries.get(c, owner, meeting_id))
@@ -113,13 +140,16 @@ def _accept(c: sa.Connection, submission: Submission, stream: str) -> tuple[Comm
     )
 
 
-def _accept_input(c: sa.Connection, command: Command, body: MeetingInput) -> None:
+def _accept_input(
+    c: sa.Connection, command: Command, body: MeetingInput, words: dict[str, Any] | None = None
+) -> None:
     inputs.accept(
         c,
         stream=command.stream,
         key=f"command/{command.id}",
         body=body.model_dump(mode="json"),
         received_at=command.accepted_at,
+        words=words,
         command_id=command.id,
     )
 

@@ -175,6 +175,7 @@ parties = sa.Table(
     sa.Column("shows_address", sa.Boolean, nullable=False),
     _text("partstat"),
     _maybe_at("answered_at"),
+    sa.Column("unreachable", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_parties_address", sa.text("lower(address)")),
 )
 

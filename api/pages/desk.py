@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.addresses import to_mailbox
 from api.cursors import read_mark, write_mark
+from api.meeting_commands import check_address
 from api.pages.desk_guard import DeskGuard
 from api.pages.desk_view import Desk, desk_context, list_entry
 from api.pages.picker import Picked, PickerFault, picked_from, slots_of
@@ -20,14 +22,14 @@ from api.pages.sessions import Session
 from api.pages.zones import suggested_zones
 from domain.access import Scope
 from domain.commands import Command, Submission, fingerprint
-from domain.errors import BadInput, NotFound
+from domain.errors import BadAddress, BadInput, NotFound, ParleyError, Refused
 from domain.meetings.messages import Cancellation, MeetingInput, Reschedule, stream_of
 from domain.meetings.model import OWNER, Status
-from domain.meetings.requests import check_slots
+from domain.meetings.requests import AddressOrder, check_slots
 from domain.meetings.rules import fold
 from domain.meetings.transitions import Deed, need_possible, standing_of
 from domain.meetings.views import MeetingFilter, MeetingView, PageMark
-from domain.values import as_zone, scrubbed
+from domain.values import as_line, as_zone, scrubbed
 from settings import Settings
 
 ROWS = 3
@@ -54,6 +56,7 @@ class DeskPages:
         router.add_api_route(one, guarded(self.show), methods=_READING)
         router.add_api_route(f"{one}/cancel", guarded(self.cancel), methods=["POST"])
         router.add_api_route(f"{one}/reschedule", guarded(self.reschedule), methods=["POST"])
+        router.add_api_route(f"{one}/correct-address", guarded(self.correct), methods=["POST"])
         return router
 
     async def index(self, request: Request, session: Session) -> Response:
@@ -96,6 +99,26 @@ class DeskPages:
         wanted = Reschedule(slots=slots)
         return await self._instruct(request, session, nonce.id, Deed.RESCHEDULE, wanted, data)
 
+    async def correct(self, request: Request, session: Session) -> Response:
+        """Correct a party's address: becomes a command, as over the API."""
+        fields, nonce = await self._guard.posted(request, session)
+        meeting_id, now = _meeting_id(request), self._ports.clock()
+
+        def check(meeting: MeetingView) -> None:
+            check_address(meeting, order, now, self._ports.settings.mail_domain)
+
+        try:
+            order = _address_order(fields)
+            kind, data = f"meeting.{Deed.CORRECT_ADDRESS}", order.model_dump(mode="json")
+            whole = submission(session, kind, nonce.id, request, data, now)
+            intent = whole.model_copy(update={"data": {"party": order.party}})
+            accepted = await self._ports.meetings.correct_address(intent, meeting_id, order, check)
+        except (BadInput, Refused) as fault:
+            typed = scrubbed(fields.get("address", ""), limit=320)
+            return await self._page(request, session, typed_address=typed, fault=fault)
+        self._ports.poke(accepted[0].stream)
+        return see_other(f"/desk/meetings/{meeting_id}?command={accepted[0].id}")
+
     async def _instruct(
         self,
         request: Request,
@@ -122,7 +145,8 @@ class DeskPages:
         *,
         rows: tuple[Picked, ...] = (Picked(),) * ROWS,
         typed_zone: str = "",
-        fault: BadInput | None = None,
+        typed_address: str = "",
+        fault: ParleyError | None = None,
     ) -> Response:
         desk = await self._desk(request, session.principal.owner)
         zone = _shown_zone(request)
@@ -133,12 +157,13 @@ class DeskPages:
             context["refresh"] = None
         return self._pages.render(
             "desk_meeting.html",
-            200 if fault is None else 422,
+            _status(fault),
             **context,
             nonce=self._guard.mint(session),
             may_write=session.principal.may(Scope.MEETINGS_WRITE),
             rows=rows,
             typed_zone=typed_zone or desk.meeting.parties[0].zone,
+            typed_address=typed_address,
             zones=suggested_zones(),
             fault=fault,
         )
@@ -182,6 +207,25 @@ def submission(
         data=data,
         at=now,
     )
+
+
+def _status(fault: ParleyError | None) -> int:
+    if fault is None:
+        return 200
+    return 409 if isinstance(fault, Refused) else 422
+
+
+def _address_order(fields: Mapping[str, str]) -> AddressOrder:
+    """What the form asks for. Raises `BadInput` or `BadAddress`, with the field."""
+    party = fields.get("party", "")
+    if not (party.isascii() and party.isdigit() and 0 < len(party) < 3 and int(party)):
+        raise BadInput("Say whose address it is.", field="party")
+    try:
+        address = to_mailbox(fields.get("address", ""))
+    except BadAddress as fault:
+        raise BadAddress(str(fault), field="address") from fault
+    name = as_line(scrubbed(fields.get("name", ""), limit=100).replace("\n", " "))
+    return AddressOrder(party=int(party), address=address, name=name)
 
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")

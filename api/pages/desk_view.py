@@ -55,6 +55,7 @@ def desk_context(desk: Desk, zone: str, now: datetime, temporal_ui: str) -> Cont
         "mails": [_mail(each, names, zone) for each in reversed(desk.mails)],
         "may_cancel": Deed.CANCEL in deeds,
         "may_reschedule": Deed.RESCHEDULE in deeds,
+        "may_correct": Deed.CORRECT_ADDRESS in deeds,
         "temporal": _temporal(temporal_ui, meeting.id),
         "refresh": _refresh(desk, now),
     }
@@ -120,8 +121,10 @@ def _parties(desk: Desk, zone: str) -> list[dict[str, Any]]:
     slot = desk.meeting.slot
     return [
         {
+            "number": party.number,
             "name": party.name,
             "address": party.address,
+            "unreachable": party.unreachable,
             "zone": party.zone,
             "when": "" if slot is None else slot_words(slot, party.zone),
             "partstat": party.partstat.value,

@@ -25,11 +25,10 @@ from domain.meetings.choices import Seen, check_proposal, input_of, proposal_of,
 from domain.meetings.messages import MeetingInput
 from domain.meetings.pages import PartyPage, Saying
 from domain.meetings.rules import fold
-from domain.meetings.transitions import Deed
+from domain.meetings.transitions import PARTYS_DEEDS, Deed
 from domain.values import as_prose, scrubbed
 
 _COMMENT_LIMIT = 2000
-_PARTY_DEEDS = tuple(deed for deed in Deed if deed not in (Deed.CANCEL, Deed.RESCHEDULE))
 _READING = ["GET", "HEAD"]
 
 _UNKNOWN = (
@@ -65,14 +64,14 @@ class ParticipantPages:
     async def show_form(self, request: Request, token: str, deed: str) -> Response:
         """The page with one form only: where the links in mails lead. Nothing is done yet."""
         view = await self._find(request, token)
-        if view is None or deed not in _PARTY_DEEDS:
+        if view is None or deed not in PARTYS_DEEDS:
             return self._unknown(request)
         return self._page(request, token, view, Asked(only=Deed(deed)))
 
     async def post(self, request: Request, token: str, deed: str) -> Response:
         """Accept what the party chose as an input; then show the page."""
         view = await self._find(request, token)
-        if view is None or deed not in _PARTY_DEEDS:
+        if view is None or deed not in PARTYS_DEEDS:
             return self._unknown(request)
         try:
             check_same_site(request, self._parts.base_url)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from domain.journal import NewEvent
-from domain.meetings.messages import Via
+from domain.meetings.messages import MailWish, Via
 from domain.meetings.model import Offer, Partstat, Status, Terms
 from domain.values import Frozen, Instant, Slot
 
@@ -159,6 +159,26 @@ class PartyUnreachable(Frozen):
     reason: str = ""
 
 
+class AddressCorrected(Frozen):
+    """A party is written to elsewhere from now on, under new tokens, and was sent what stands; the
+    address is among the words of `input`. `answer_by` is the new deadline where an answer was
+    awaited and got more time."""
+
+    type: Literal["AddressCorrected"] = "AddressCorrected"
+    party: int
+    input: int
+    answer_by: Instant | None = None
+
+
+class MailPreferenceStated(Frozen):
+    """A party said which mail it wants; the outbox obeys, the meeting goes on."""
+
+    type: Literal["MailPreferenceStated"] = "MailPreferenceStated"
+    party: int
+    wish: MailWish
+    input: int | None = None
+
+
 class MeetingEnded(Frozen):
     """The meeting is over, one way or another. `by` is who ended it (0: owner or time).
 
@@ -185,6 +205,8 @@ MeetingEvent = Annotated[
     | CurrentStateResent
     | RemarkReceived
     | PartyUnreachable
+    | AddressCorrected
+    | MailPreferenceStated
     | MeetingEnded,
     Field(discriminator="type"),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from domain.errors import NotFound
 from domain.journal import JournalEvent
 from domain.meetings.events import (
+    AddressCorrected,
     AnswerRecorded,
     AnswerSetAside,
     CurrentStateResent,
@@ -72,7 +73,7 @@ def _is_mailed(event: MeetingEvent) -> bool:
             return event.resend
         case SlotOffered() | MeetingConfirmed() | MeetingEnded():
             return True
-        case ProposalRefused() | CurrentStateResent():
+        case ProposalRefused() | CurrentStateResent() | AddressCorrected():
             return True
         case _:
             return False
@@ -104,6 +105,8 @@ def _changes(  # noqa: C901  # one arm per event type, flat
             return _with_party(state, event.party, refreshed=refreshed)
         case PartyUnreachable(certain=True):
             return _with_party(state, event.party, unreachable=True)
+        case AddressCorrected():
+            return _moved(state, event)
         case ProposalAccepted():
             return _seconded(state, event)
         case ProposalRefused():
@@ -195,6 +198,12 @@ def _refused(state: MeetingState, event: ProposalRefused) -> dict[str, Any]:
     if pending is not None and (pending.party, pending.slot) == (event.party, event.slot):
         changes |= {"proposal": None, "reminders_sent": 0}
     return changes
+
+
+def _moved(state: MeetingState, event: AddressCorrected) -> dict[str, Any]:
+    """What was said from the old address stands; nothing has been sent to the new one yet."""
+    changes = _with_party(state, event.party, unreachable=False, **_NOTHING_SENT)
+    return changes if event.answer_by is None else {**changes, "answer_by": event.answer_by}
 
 
 def _proposed(state: MeetingState, event: ProposalMade, version: int) -> dict[str, Any]:

@@ -23,6 +23,10 @@ class LetterKind(StrEnum):
     NOTICE = "meeting.notice"  # somebody answered for you from an address we do not know
 
 
+CORRECTED = "corrected"
+"""The reason of what a party is sent because its address was corrected."""
+
+
 class Letter(Frozen):
     """One mail to one party, decided but not yet written.
 
@@ -30,8 +34,8 @@ class Letter(Frozen):
     DTSTAMP are that, on every attempt. `sequence` and `slot` are what the calendar object
     carries (for DECLINECOUNTER: the echoed SEQUENCE and the refused time). `partstats` are the
     parties' answers in order of their numbers. `reason` says why in a stable word: an `Offer`,
-    the reason of a `ProposalRefused`, or the reason of a `MeetingEnded`. `by` is the party whose
-    deed it was (0: owner, rules or time); `proposed` is the time asked about by a question.
+    the reason of a `ProposalRefused` or of a `MeetingEnded`, or `CORRECTED`. `by` is the party
+    whose deed it was (0: owner, rules or time); `proposed` is the time asked about by a question.
     """
 
     kind: LetterKind

@@ -141,6 +141,30 @@ class Undelivered(Frozen):
     reason: str = ""
 
 
+class AddressCorrection(Frozen):
+    """The owner says that a party is to be written to elsewhere. The address itself is among the
+    words of the input."""
+
+    kind: Literal["address-correction"] = "address-correction"
+    party: int = Field(ge=1)
+
+
+class MailWish(StrEnum):
+    """Which mail a party wants from its meeting's owner."""
+
+    EVERYTHING = "everything"
+    NO_REMINDERS = "no-reminders"
+    NOTHING = "nothing"
+
+
+class MailPreference(Frozen):
+    """A party said which mail it wants; it is obeyed already when the saga hears of it."""
+
+    kind: Literal["mail-preference"] = "mail-preference"
+    party: int = Field(ge=1)
+    wish: MailWish
+
+
 class Unintelligible(Frozen):
     """Something accepted that this release cannot read, as another one may have written it.
     Its row keeps the words."""
@@ -157,6 +181,8 @@ MeetingInput = Annotated[
     | Reschedule
     | Remark
     | Undelivered
+    | AddressCorrection
+    | MailPreference
     | Unintelligible,
     Field(discriminator="kind"),
 ]

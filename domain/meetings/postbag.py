@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from domain.meetings.course import Course
 from domain.meetings.events import (
+    AddressCorrected,
     AnswerRecorded,
     AnswerSetAside,
     CurrentStateResent,
@@ -16,7 +17,7 @@ from domain.meetings.events import (
     ReminderSent,
     SlotOffered,
 )
-from domain.meetings.letters import Letter, LetterKind
+from domain.meetings.letters import CORRECTED, Letter, LetterKind
 from domain.meetings.model import OWNER, Offer, Partstat, Status
 from domain.values import Slot
 
@@ -81,8 +82,9 @@ def _calendar_letters(course: Course) -> Iterator[Letter]:
         kind = LetterKind.INVITATION if first else LetterKind.RESCHEDULE
         yield from _everybody(course, kind, **_why(course))
     else:
-        for party in sorted(_to_resend(course)):
-            yield _current(course, party)
+        corrected = _corrected(course)
+        for party in sorted(_to_resend(course) | corrected):
+            yield _first(course, party) if party in corrected else _current(course, party)
 
 
 def _cancellations(course: Course, ended: MeetingEnded) -> Iterator[Letter]:
@@ -95,6 +97,20 @@ def _cancellations(course: Course, ended: MeetingEnded) -> Iterator[Letter]:
 def _current(course: Course, party: int) -> Letter:
     kind = LetterKind.CANCELLATION if course.state.status.is_ended else LetterKind.CURRENT
     return _letter(course, kind, party, reason="current")
+
+
+def _corrected(course: Course) -> set[int]:
+    """Parties with a new address, if there is anything that they must know."""
+    if not course.state.revisions:
+        return set()
+    return {event.party for event in course.events if isinstance(event, AddressCorrected)}
+
+
+def _first(course: Course, party: int) -> Letter:
+    """What stands, for somebody who perhaps never heard of the meeting."""
+    is_open = course.state.status is Status.NEGOTIATING
+    kind = LetterKind.INVITATION if is_open else LetterKind.CURRENT
+    return _letter(course, kind, party, reason=CORRECTED)
 
 
 def _to_resend(course: Course) -> set[int]:
@@ -163,6 +179,10 @@ def _questions(course: Course) -> Iterator[Letter]:
     made = _last(course, ProposalMade)
     if proposal is not None and made is not None and made.asked_at is not None:
         for party in course.state.others(proposal.party):
+            yield _about_proposal(course, LetterKind.PROPOSAL_QUESTION, party)
+    elif proposal is not None:
+        done = {proposal.party, *proposal.accepted_by}
+        for party in sorted(_corrected(course) - done):
             yield _about_proposal(course, LetterKind.PROPOSAL_QUESTION, party)
     asked = course.before.proposal
     refusal = _last(course, ProposalRefused)

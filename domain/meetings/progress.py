@@ -4,7 +4,7 @@ from datetime import datetime
 
 from domain.meetings.events import MeetingEvent
 from domain.meetings.messages import MeetingInput
-from domain.meetings.model import MeetingState, Partstat, Status
+from domain.meetings.model import MeetingState, PartyState, Status
 from domain.values import Slot
 
 _HEADLINES = {
@@ -23,7 +23,7 @@ def details(state: MeetingState) -> str:
     lines = [f"**{_HEADLINES[state.status]}**", ""]
     if state.slot is not None:
         lines.append(f"- time: {_slot(state.slot)} (revision {state.sequence}, {_origin(state)})")
-    lines += [f"- party {party.number}: {_answer(party.partstat)}" for party in state.parties]
+    lines += [f"- party {party.number}: {_answer(party)}" for party in state.parties]
     if state.proposal is not None:
         by, slot = state.proposal.party, _slot(state.proposal.slot)
         lines.append(f"- party {by} proposes {slot}; the others have been asked")
@@ -44,8 +44,9 @@ def _origin(state: MeetingState) -> str:
     return f"proposed by party {state.origin}" if state.origin else "offered by the owner"
 
 
-def _answer(partstat: Partstat) -> str:
-    return partstat.value.lower().replace("needs-action", "has not answered")
+def _answer(party: PartyState) -> str:
+    said = party.partstat.value.lower().replace("needs-action", "has not answered")
+    return f"{said}; mail to it cannot be delivered" if party.unreachable else said
 
 
 def input_summary(body: MeetingInput) -> str:

@@ -37,6 +37,29 @@ class MeetingOrder(Frozen):
     terms: Terms
 
 
+class AddressOrder(Frozen):
+    """Another address for a party, and another name unless that is ''."""
+
+    party: int = Field(ge=1)
+    address: Address
+    name: Line = ""
+
+
+def check_correction(order: AddressOrder, addresses: Sequence[str], mail_domain: str) -> None:
+    """Refuses an address that could not be the party's new one; `addresses` are those of all
+    parties in order of their numbers. Raises `BadInput` or `BadAddress`, with the field."""
+    if order.party > len(addresses):
+        raise BadInput(f"The parties of this meeting are 1 to {len(addresses)}.", field="party")
+    if is_ours(order.address, mail_domain):
+        raise BadAddress(
+            "This address belongs to Parley itself; write to the person directly.", field="address"
+        )
+    for number, address in enumerate(addresses, start=1):
+        if same_mailbox(order.address, address):
+            whose = "this party already has" if number == order.party else "another party has"
+            raise BadAddress(f"This is the address that {whose}.", field="address")
+
+
 def check_order(order: MeetingOrder, now: datetime, mail_domain: str) -> None:
     """Refuses an order that could never come to a meeting.
 

@@ -10,7 +10,9 @@ from domain.meetings.answers import take_answer, take_cancellation
 from domain.meetings.course import Course
 from domain.meetings.deadlines import lapse, next_wake
 from domain.meetings.events import (
+    AddressCorrected,
     CurrentStateResent,
+    MailPreferenceStated,
     MeetingEvent,
     PartyUnreachable,
     RemarkReceived,
@@ -18,10 +20,12 @@ from domain.meetings.events import (
 from domain.meetings.evolution import begin, evolve, fold
 from domain.meetings.letters import Letter
 from domain.meetings.messages import (
+    AddressCorrection,
     Answer,
     Cancellation,
     Effect,
     InputOutcome,
+    MailPreference,
     Opening,
     ProposalAnswer,
     Refresh,
@@ -31,8 +35,8 @@ from domain.meetings.messages import (
     Undelivered,
     Unintelligible,
 )
-from domain.meetings.model import MeetingState, Offer, Status
-from domain.meetings.offers import first_future, offer, offer_next
+from domain.meetings.model import MeetingState, Offer, Partstat, Status
+from domain.meetings.offers import due, first_future, offer, offer_next
 from domain.meetings.postbag import letters_for
 from domain.meetings.proposals import take_proposal_answer
 from domain.meetings.ruling import Ruling, applied, refused
@@ -111,6 +115,11 @@ def _rule(course: Course, taken: TakenInput) -> Ruling:  # noqa: C901  # one arm
             return Ruling(Effect.SET_ASIDE, verdict, "Kept for the owner to read.")
         case Undelivered() as loss:
             return _lose(course, taken, loss)
+        case AddressCorrection(party=party):
+            return _correct(course, taken, party)
+        case MailPreference(party=party, wish=wish):
+            course.happen(MailPreferenceStated(party=party, wish=wish, input=taken.id))
+            return applied(wish.value)
         case Unintelligible():
             return refused("not-understood", "This release of Parley cannot read it; it is kept.")
 
@@ -136,6 +145,25 @@ def _lose(course: Course, taken: TakenInput, loss: Undelivered) -> Ruling:
         )
     )
     return applied("unreachable" if loss.certain else "uncertain")
+
+
+def _correct(course: Course, taken: TakenInput, party: int) -> Ruling:
+    """The party gets what stands at its new address; the others need not know."""
+    state = course.state
+    if state.status.is_ended:
+        return refused("already-ended", f"The meeting is already {state.status.value}.")
+    answer_by = _more_time(state, party, course.now)
+    course.happen(AddressCorrected(party=party, input=taken.id, answer_by=answer_by))
+    return applied("corrected")
+
+
+def _more_time(state: MeetingState, party: int, now: datetime) -> datetime | None:
+    """A party that hears of the meeting only now has as long to answer as the others had."""
+    owes = state.party(party).partstat in (Partstat.NEEDS_ACTION, Partstat.TENTATIVE)
+    if state.status is not Status.NEGOTIATING or state.answer_by is None or not owes:
+        return None
+    slots = () if state.slot is None else (state.slot,)
+    return max(state.answer_by, due(state, now, *slots))
 
 
 def _refresh(course: Course, taken: TakenInput, party: int) -> Ruling:

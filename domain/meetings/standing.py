@@ -138,7 +138,7 @@ def _while_confirmed(state: MeetingState, reader: Reader) -> str:
     if state.proposal is None:
         is_due = state.terms.remind_before is not None and not state.meeting_reminder_sent
         reminder = " A reminder goes out before it begins." if is_due else ""
-        return f"Everybody has the time in their calendar.{reminder}"
+        return f"Everybody has the time in their calendar.{reminder}{_lost(state, reader)}"
     asked = [n for n in state.others(state.proposal.party) if n not in state.proposal.accepted_by]
     return (
         f"{reader.starting(state.proposal.party)} proposed {reader.slot(state.proposal.slot)}; "

@@ -17,10 +17,11 @@ from domain.values import Slot
 
 
 class Deed(StrEnum):
-    """What can be asked of a meeting. The owner has the first two, each party the others."""
+    """What can be asked of a meeting. The owner has the first three, each party the others."""
 
     CANCEL = "cancel"
     RESCHEDULE = "reschedule"
+    CORRECT_ADDRESS = "correct-address"  # of a party, who is then sent what stands
     ACCEPT = "accept"
     TENTATIVE = "tentative"
     DECLINE = "decline"
@@ -107,6 +108,7 @@ def _by_party(deed: Deed, guard: Guard, form: str) -> Transition:
 TRANSITIONS: tuple[Transition, ...] = (
     _by_owner(Deed.CANCEL, _not_over, "Call the meeting off"),
     _by_owner(Deed.RESCHEDULE, _not_over, "Offer other times"),
+    _by_owner(Deed.CORRECT_ADDRESS, _not_over, "Correct a party's address"),
     _by_party(Deed.ACCEPT, _answers_otherwise(Partstat.ACCEPTED), "Accept this time"),
     _by_party(Deed.TENTATIVE, _answers_otherwise(Partstat.TENTATIVE), "Answer maybe"),
     _by_party(Deed.DECLINE, _answers_otherwise(Partstat.DECLINED), "Decline this time"),
@@ -116,6 +118,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     _by_party(Deed.TAKE_BACK, _has_asked, "Take your proposal back"),
     _by_party(Deed.WITHDRAW, _not_over, "Call the meeting off"),
 )
+
+
+OWNERS_DEEDS = frozenset(row.deed for row in TRANSITIONS if row.by_owner)
+PARTYS_DEEDS = frozenset(row.deed for row in TRANSITIONS if not row.by_owner)
 
 
 def standing_of(meeting: MeetingState | MeetingView) -> Standing:

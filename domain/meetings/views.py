@@ -10,7 +10,8 @@ from domain.values import Frozen, Instant, Slot
 
 
 class PartyView(Frozen):
-    """One party with its answer to the current revision."""
+    """One party with its answer to the current revision. `unreachable`: mail to its address could
+    not be delivered, and it has said nothing since."""
 
     number: int
     name: str
@@ -20,6 +21,7 @@ class PartyView(Frozen):
     person_id: str | None = None
     partstat: Partstat = Partstat.NEEDS_ACTION
     answered_at: Instant | None = None
+    unreachable: bool = False
 
 
 class MeetingView(Frozen):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from domain.journal import JournalEvent
 from domain.meetings import events
 from domain.meetings.civil import instant_words, slot_words
-from domain.meetings.messages import Via
+from domain.meetings.messages import MailWish, Via
 from domain.meetings.model import Offer, Partstat, Status
 from domain.values import Instant, Slot
 
@@ -223,6 +223,25 @@ _LOSS = {
 }
 
 
+def _moved(fact: events.AddressCorrected, reader: Reader) -> str:
+    who = reader.who(fact.party)
+    text = f"The address of {who} was corrected, and what stands was sent there."
+    if fact.answer_by is None:
+        return text
+    return f"{text} An answer was asked for by {reader.instant(fact.answer_by)}."
+
+
+def _preferred(fact: events.MailPreferenceStated, reader: Reader) -> str:
+    return f"{reader.starting(fact.party)} {_WISH[fact.wish]}."
+
+
+_WISH = {
+    MailWish.EVERYTHING: "asked for all mail again",
+    MailWish.NO_REMINDERS: "asked not to be reminded by mail any more",
+    MailWish.NOTHING: "asked for no mail at all any more",
+}
+
+
 def _ended(fact: events.MeetingEnded, reader: Reader) -> str:
     if fact.ending is Status.CANCELLED:
         return f"{reader.starting(fact.by)} called the meeting off."
@@ -248,5 +267,7 @@ _TELL: Mapping[type, Callable[[Any, Reader], str]] = {
     events.CurrentStateResent: _resent,
     events.RemarkReceived: _remarked,
     events.PartyUnreachable: _unreachable,
+    events.AddressCorrected: _moved,
+    events.MailPreferenceStated: _preferred,
     events.MeetingEnded: _ended,
 }

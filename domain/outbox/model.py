@@ -116,6 +116,11 @@ class Suppression(Frozen):
     created_at: Instant
     until: Instant | None = None
 
+    @property
+    def is_total(self) -> bool:
+        """Whether no mail at all goes there, not only none that is optional."""
+        return self.scope is SuppressionScope.ALL
+
 
 class Phase(StrEnum):
     """How far an SMTP conversation got; decides what a failure means."""

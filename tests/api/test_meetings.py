@@ -155,7 +155,7 @@ async def test_what_is_offered_is_what_is_possible(house: House) -> None:
     await house.saga.run(meeting_id)
     ended = (await house.client.get(f"/meetings/{meeting_id}")).json()
 
-    assert set(living["_templates"]) == {"cancel", "reschedule"}
+    assert set(living["_templates"]) == {"cancel", "reschedule", "correct-address"}
     assert "parley:cancel" in living["_links"]
     assert "_templates" not in ended
     assert "parley:cancel" not in ended["_links"]

@@ -18,7 +18,12 @@ READS = [
     "/events",
 ]
 STREAMS = ["/meetings/{id}/events/stream", "/events/stream"]
-WRITES = ["/meetings", "/meetings/{id}/cancel", "/meetings/{id}/reschedule"]
+WRITES = [
+    "/meetings",
+    "/meetings/{id}/cancel",
+    "/meetings/{id}/reschedule",
+    "/meetings/{id}/correct-address",
+]
 
 
 def bare(house: House, **headers: str) -> httpx.AsyncClient:
@@ -127,7 +132,11 @@ async def test_what_belongs_to_others_is_not_found(house: House, path: str) -> N
 async def test_others_cannot_instruct(house: House, path: str) -> None:
     meeting_id = await house.invited()
     stranger = await house.client_of("other")
-    body = {"slots": order()["slots"]} if "reschedule" in path else {}
+    bodies = {
+        "reschedule": {"slots": order()["slots"]},
+        "correct-address": {"party": 1, "address": "new@example.net"},
+    }
+    body = bodies.get(path.rpartition("/")[2], {})
 
     answer = await stranger.post(
         path.format(id=meeting_id), json=body, headers={"Idempotency-Key": "k"}

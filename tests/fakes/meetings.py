@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from domain.errors import NotFound, StreamMoved
 from domain.journal import JournalEvent
 from domain.meetings.card import MeetingCard, PartyCard
-from domain.meetings.events import MeetingEvent, MeetingRequested, to_journal
+from domain.meetings.events import AddressCorrected, MeetingEvent, MeetingRequested, to_journal
 from domain.meetings.letters import Letter
 from domain.meetings.messages import InputOutcome, MeetingInput, Opening, TakenInput
 from domain.meetings.model import MeetingState, Terms
@@ -28,6 +29,7 @@ class FakeMeetingStore:
         self.fail_next: list[str] = []
         self.lose_next: list[str] = []
         self.unread: set[int] = set()
+        self.moved: dict[int, int] = {}  # parties with another address, by the input that said so
         self._decided: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._append([MeetingRequested(terms=terms)], datetime.now(UTC))
         self.accept(Opening())
@@ -54,8 +56,10 @@ class FakeMeetingStore:
             raise NotFound("There is no such meeting.")
         return fold(self.journal)
 
-    async def card(self, meeting_id: str) -> MeetingCard:
-        return card(meeting_id)
+    async def card(
+        self, meeting_id: str, corrected: Mapping[int, int] = MappingProxyType({})
+    ) -> MeetingCard:
+        return card(meeting_id, {**self.moved, **corrected})
 
     async def take_inputs(self, meeting_id: str, limit: int) -> list[TakenInput]:
         self._may_fail("take_inputs")
@@ -85,6 +89,7 @@ class FakeMeetingStore:
             if stored:
                 raise StreamMoved("meeting/m", expected_version, len(self.journal))
             self._append(events, at)
+            self.moved |= {e.party: e.input for e in events if isinstance(e, AddressCorrected)}
         for outcome in outcomes:
             self.outcomes[outcome.input_id] = outcome
             self._decided[outcome.input_id].set()
@@ -143,8 +148,10 @@ class FakeLetterWriter:
         )
 
 
-def card(meeting_id: str) -> MeetingCard:
-    """Ada in Lisbon and Bela in Budapest."""
+def card(meeting_id: str, moved: Mapping[int, int]) -> MeetingCard:
+    """Ada in Lisbon and Bela in Budapest; at another address since the input that moved them."""
+    ada = f"ada-{moved[1]}@example.org" if 1 in moved else "ada@example.org"
+    bela = f"bela-{moved[2]}@example.com" if 2 in moved else "bela@example.com"
     return MeetingCard(
         meeting_id=meeting_id,
         owner="main",
@@ -153,8 +160,8 @@ def card(meeting_id: str) -> MeetingCard:
         location="",
         organizer="Parley",
         parties=(
-            _party(1, "Ada", "ada@example.org", "Europe/Lisbon"),
-            _party(2, "Bela", "bela@example.com", "Europe/Budapest"),
+            _party(1, "Ada", ada, "Europe/Lisbon"),
+            _party(2, "Bela", bela, "Europe/Budapest"),
         ),
     )
 

@@ -6,7 +6,14 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from domain.meetings.events import RemarkReceived
-from domain.meetings.messages import Answer, Cancellation, ProposedTime, Refresh
+from domain.meetings.messages import (
+    AddressCorrection,
+    Answer,
+    Cancellation,
+    ProposedTime,
+    Refresh,
+    Undelivered,
+)
 from domain.meetings.model import Partstat
 from domain.values import Slot
 from tests.workflows.meeting_saga import Saga, playing, slot_in
@@ -54,6 +61,28 @@ async def test_two_strangers_agree_on_another_time(temporal: WorkflowEnvironment
         ]
         assert saga.store.sent()[:2] == INVITED
         assert [kind for kind, _ in saga.store.sent()].count("confirmation") == 2
+        await saga.say(Cancellation())
+        assert await _closing(saga) == "cancelled"
+
+
+async def test_a_bounced_invitation_is_sent_again_to_the_corrected_address(
+    temporal: WorkflowEnvironment,
+) -> None:
+    async with playing(temporal, slot_in(20)) as saga:
+        await saga.opened()
+        await saga.say(Undelivered(party=2, letter="meeting.invitation"))
+        saga.store.lose_next.append("record")  # the step is repeated, and sends nothing twice
+
+        assert await saga.say(AddressCorrection(party=2)) == "applied"
+        await saga.say(yes(1))
+        await saga.say(yes(2))
+
+        assert saga.store.sent() == [
+            *INVITED,
+            ("invitation", "bela-3@example.com"),
+            ("confirmation", "ada@example.org"),
+            ("confirmation", "bela-3@example.com"),
+        ]
         await saga.say(Cancellation())
         assert await _closing(saga) == "cancelled"
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from domain.meetings.letters import Letter, LetterKind
+from domain.meetings.letters import CORRECTED, Letter, LetterKind
 from domain.meetings.messages import stream_of
 
 
@@ -11,9 +11,10 @@ def message_id(letter: Letter, meeting_id: str, recipient: str, mail_domain: str
     """The Message-ID of a letter, from its business key: the same on every attempt.
 
     An invitation is the first mail of a party's thread, and there is one only, so its id leaves
-    the occasion out: later letters can then name it without looking anything up.
+    the occasion out: later letters can then name it without looking anything up. The one to a
+    corrected address is a mail of its own, and stands in the same thread.
     """
-    if letter.kind is LetterKind.INVITATION:
+    if letter.kind is LetterKind.INVITATION and letter.reason != CORRECTED:
         return thread_id(letter.party, meeting_id, mail_domain)
     key = (letter.kind.value, stream_of(meeting_id), str(letter.occasion), recipient)
     return f"<{digest(*key)}@{mail_domain}>"

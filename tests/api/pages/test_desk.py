@@ -11,7 +11,7 @@ from adapters.db.keys import SqlKeys
 from adapters.db.schema import commands, inputs, meetings, outbox
 from api.pages.sessions import safe_back
 from domain.access import Scope
-from domain.meetings.messages import Answer, Via, stream_of
+from domain.meetings.messages import Answer, Undelivered, Via, stream_of
 from domain.meetings.model import Partstat, Status
 from tests.api.house import NOW, House, order, slot
 from tests.api.pages.visitor import Visitor, actions_of, form_to
@@ -220,7 +220,7 @@ async def test_the_meeting_tells_its_story_with_what_people_wrote(
         "Tuesday 2 March 2027, 11:00–11:30 (Africa/Lagos)",
     ):
         assert words in page.text
-    assert actions_of(page) == {"reschedule", "cancel", "logout", meeting_id}
+    assert actions_of(page) == {"correct-address", "reschedule", "cancel", "logout", meeting_id}
 
 
 async def test_times_are_shown_on_the_clocks_one_asks_for(house: House, desk: Visitor) -> None:
@@ -276,7 +276,7 @@ async def test_calling_off_becomes_a_command_and_is_told(house: House, desk: Vis
     assert '<meta http-equiv="refresh"' in noted.text
     assert "It has been carried out." in done.text
     assert "The owner called the meeting off." in done.text
-    assert not {"cancel", "reschedule"} & actions_of(done)
+    assert not {"cancel", "reschedule", "correct-address"} & actions_of(done)
     assert house.saga.poked[-1] == stream_of(meeting_id)
 
 
@@ -339,6 +339,61 @@ async def test_times_that_cannot_be_offered_are_explained(
 
     assert page.status_code == 422
     assert words in page.text
+    assert await count(house, inputs) == before
+
+
+async def test_a_party_that_mail_does_not_reach_is_shown_with_the_way_out(
+    house: House, desk: Visitor
+) -> None:
+    meeting_id = await house.invited()
+    lost = Undelivered(party=2, letter="meeting.invitation", reason="no-such-mailbox")
+    await house.say(meeting_id, lost)
+
+    page = await desk.get(f"/desk/meetings/{meeting_id}")
+    form = form_to(page, "/correct-address")
+
+    assert "Mail to this address cannot be delivered." in page.text
+    assert "could not be delivered (invitation): there is no such address." in page.text
+    assert form.action.endswith("correct-address")
+    assert '<option value="2" selected>Ben Okafor' in page.text
+
+
+async def test_correcting_an_address_at_the_desk(house: House, desk: Visitor) -> None:
+    meeting_id = await house.invited()
+    form = form_to(await desk.get(f"/desk/meetings/{meeting_id}"), "/correct-address")
+
+    page = await desk.follow(await desk.send(form, party="2", address="Ben.O@Example.org"))
+    assert page.status_code == 200
+    await house.saga.run(meeting_id)
+    page = await desk.get(f"/desk/meetings/{meeting_id}")
+
+    assert "Ben.O@example.org" in page.text
+    assert "The address of Ben Okafor was corrected" in page.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"party": "2", "address": "no address"}, 422, "not one mail address"),
+        ({"party": "9", "address": "ben@example.org"}, 422, "The parties of this meeting are"),
+        ({"party": "x", "address": "ben@example.org"}, 422, "Say whose address it is."),
+        ({"party": "2", "address": "ADA@example.org"}, 422, "another party has"),
+        ({"party": "1", "address": "ada@example.org"}, 422, "this party already has"),
+        ({"party": "2", "address": '"><script>@x.example'}, 422, "not one mail address"),
+    ],
+)
+async def test_an_address_that_cannot_be_taken_is_explained_beside_the_form(
+    house: House, desk: Visitor, fields: dict[str, str], status: int, words: str
+) -> None:
+    meeting_id = await house.invited()
+    before = await count(house, inputs)
+    form = form_to(await desk.get(f"/desk/meetings/{meeting_id}"), "/correct-address")
+
+    page = await desk.send(form, **fields)
+
+    assert page.status_code == status
+    assert words in page.text
+    assert "<script>" not in page.text
     assert await count(house, inputs) == before
 
 
@@ -411,7 +466,7 @@ async def test_a_key_that_may_only_read_sees_no_forms_and_posts_nothing(house: H
     page = await reader.get(f"/desk/meetings/{meeting_id}")
     refused = await reader.send(form)
 
-    assert not {"cancel", "reschedule"} & actions_of(page)
+    assert not {"cancel", "reschedule", "correct-address"} & actions_of(page)
     assert refused.status_code == 403
     assert (await reader.get("/desk/new")).status_code == 403
 
@@ -440,7 +495,7 @@ async def test_a_nonce_of_another_session_is_refused(house: House, desk: Visitor
     assert await count(house, inputs) == before
 
 
-@pytest.mark.parametrize("path", ["cancel", "reschedule"])
+@pytest.mark.parametrize("path", ["cancel", "reschedule", "correct-address"])
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example.net"}]
 )

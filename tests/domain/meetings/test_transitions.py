@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 
 from domain.errors import Refused
 from domain.meetings.choices import input_of, proposal_of, seen_by
-from domain.meetings.messages import Cancellation, Effect, MeetingInput, Reschedule
+from domain.meetings.messages import (
+    AddressCorrection,
+    Cancellation,
+    Effect,
+    MeetingInput,
+    Reschedule,
+)
 from domain.meetings.model import OWNER, Status
 from domain.meetings.transitions import (
+    OWNERS_DEEDS,
     TRANSITIONS,
     Deed,
     is_possible,
@@ -35,6 +42,8 @@ def asked_for(story: Story, deed: Deed, actor: int, step: int) -> MeetingInput:
     """The input that `deed` becomes when `actor` asks for it now."""
     if deed is Deed.RESCHEDULE:
         return Reschedule(slots=(fresh_slot(step),))
+    if deed is Deed.CORRECT_ADDRESS:
+        return AddressCorrection(party=1 + step % 2)
     seen = seen_by(story.state)
     if deed is Deed.PROPOSE:
         return proposal_of(actor, seen, fresh_slot(step), declines_present=step % 2 == 0)
@@ -58,7 +67,7 @@ def test_every_deed_that_is_offered_is_applied(choices: list[tuple[int, int]]) -
         assert story.outcome.effect is Effect.APPLIED, (deed, actor, story.outcome)
 
 
-@given(st.sampled_from([Deed.CANCEL, Deed.RESCHEDULE]), st.integers(0, 3))
+@given(st.sampled_from(sorted(OWNERS_DEEDS)), st.integers(0, 3))
 def test_what_the_owner_is_not_offered_is_refused(deed: Deed, step: int) -> None:
     story = Story().confirmed()
     story.say(Cancellation())
@@ -92,8 +101,8 @@ def test_only_the_others_are_asked_about_a_later_proposal() -> None:
 @pytest.mark.parametrize(
     ("now", "party", "owner"),
     [
-        (FIRST.start - HOUR, {Deed.DECLINE, Deed.PROPOSE, Deed.TENTATIVE, Deed.WITHDRAW}, 2),
-        (FIRST.start, {Deed.WITHDRAW}, 2),  # under way: too late to answer, not to call off
+        (FIRST.start - HOUR, {Deed.DECLINE, Deed.PROPOSE, Deed.TENTATIVE, Deed.WITHDRAW}, 3),
+        (FIRST.start, {Deed.WITHDRAW}, 3),  # under way: too late to answer, not to call off
         (FIRST.end, set(), 0),
         (FIRST.end + 30 * DAY, set(), 0),
     ],
@@ -109,7 +118,7 @@ def test_time_closes_what_was_open(now: datetime, party: set[Deed], owner: int) 
 def test_before_the_invitation_only_the_owner_may_act() -> None:
     story = Story()
 
-    assert deeds(story, OWNER) == {Deed.CANCEL, Deed.RESCHEDULE}
+    assert deeds(story, OWNER) == {Deed.CANCEL, Deed.RESCHEDULE, Deed.CORRECT_ADDRESS}
     assert deeds(story, 1) == set()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.journal import JournalEvent
 from domain.meetings import events
-from domain.meetings.messages import Via
+from domain.meetings.messages import MailWish, Via
 from domain.meetings.model import Offer, Partstat, Status, Terms
 from domain.meetings.words import listed, sentence
 from domain.values import Slot
@@ -160,6 +160,24 @@ TOLD: list[tuple[events.MeetingEvent, str]] = [
     (
         events.PartyUnreachable(party=1, letter="meeting.invitation", certain=False),
         "It is not known whether a mail reached Ana (invitation).",
+    ),
+    (
+        events.PartyUnreachable(
+            party=2, letter="meeting.invitation", reason="no-such-mailbox", input=7
+        ),
+        "A mail to Ben could not be delivered (invitation): there is no such address.",
+    ),
+    (
+        events.AddressCorrected(party=2, input=8),
+        "The address of Ben was corrected, and what stands was sent there.",
+    ),
+    (
+        events.AddressCorrected(party=2, input=8, answer_by=AT + timedelta(days=7)),
+        f"The address of Ben was corrected, and what stands was sent there.{ANSWER_BY}",
+    ),
+    (
+        events.MailPreferenceStated(party=1, wish=MailWish.NO_REMINDERS),
+        "Ana asked not to be reminded by mail any more.",
     ),
     (ended(Status.CANCELLED, by=2), "Ben called the meeting off."),
     (ended(Status.CANCELLED), "Clinic called the meeting off."),

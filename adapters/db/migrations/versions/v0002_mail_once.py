@@ -27,6 +27,10 @@ def upgrade() -> None:
         sa.Column("replays", sa.Integer, nullable=False, server_default="0"),
         sa.Column("raw_forgotten_at", sa.BigInteger),
     )
+    _extend(
+        "parties",
+        sa.Column("unreachable", sa.Boolean, nullable=False, server_default=sa.false()),
+    )
     _extend_outbox()
     _extend("outbox_attempts", sa.Column("server", sa.Text))
     _create_outbox_events()
@@ -46,6 +50,7 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     _shrink("outbox_attempts", "server")
+    _shrink("parties", "unreachable")
     for index in (
         *("ix_outbox_attention", "ix_outbox_apart", "ix_outbox_uncertain"),
         *("ix_outbox_recipient", "ix_outbox_owner_id"),

@@ -1,0 +1,202 @@
+"""A party's new address in the database: the row, the tokens, and what still waited to leave."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from activities.meetings import DecisionRecord, MeetingActivities
+from adapters.calendar_mail.writing.writer import MailLetterWriter
+from adapters.db import capabilities, inbox, outbox, suppressions
+from adapters.db.database import Database
+from adapters.db.owners import OwnerMeetings
+from adapters.db.schema import outbox as outbox_rows
+from adapters.db.schema import parties, people
+from domain.access import Purpose, read_token_address
+from domain.commands import Submission
+from domain.errors import Refused
+from domain.meetings.card import PartyCard
+from domain.meetings.messages import stream_of
+from domain.meetings.requests import AddressOrder
+from domain.outbox.bounces import Cause
+from domain.outbox.suppression import after_bounce
+from tests.adapters.db import orders
+from tests.adapters.db.orders import MEETING, NOW, SECRET
+
+STREAM = stream_of(MEETING)
+NEW = AddressOrder(party=1, address="anna@example.org", name="Anna")
+
+
+@pytest.fixture
+async def asked(database: Database) -> Database:
+    """Both have been invited."""
+    await database.write(orders.request)
+    await decided(database)
+    return database
+
+
+async def decided(database: Database) -> None:
+    """Everything that waits is decided and recorded by the real activity, letters and all."""
+    store = orders.store_of(database)
+    deeds = MeetingActivities(store, MailLetterWriter("parley.example.net"))
+    while await store.take_inputs(MEETING, 1):
+        state, decision = await orders.next_decision(database)
+        record = DecisionRecord(
+            meeting_id=MEETING,
+            expected_version=state.version,
+            events=decision.events,
+            letters=decision.letters,
+            outcome=decision.outcome,
+            at=NOW,
+        )
+        await deeds.record_decision(record)
+        await deeds.record_decision(record)  # as it comes when the first answer was lost
+
+
+async def correct(database: Database, order: AddressOrder = NEW, key: str = "k") -> None:
+    submission = Submission(
+        id=f"command-{key}",
+        owner="main",
+        kind="meeting.correct-address",
+        route="POST /meetings/{meeting_id}/correct-address",
+        key=key,
+        fingerprint=key,
+        data={"party": order.party},
+        at=NOW,
+    )
+    await OwnerMeetings(database, SECRET).correct_address(
+        submission, MEETING, order, lambda meeting: None
+    )
+
+
+async def card(database: Database, number: int = 1) -> PartyCard:
+    return (await orders.store_of(database).card(MEETING)).party(number)
+
+
+async def party(database: Database) -> Any:
+    query = sa.select(parties).where(parties.c.number == 1)
+    return await database.read(lambda c: c.execute(query).one())
+
+
+async def letters(database: Database) -> list[Any]:
+    query = sa.select(outbox_rows).order_by(outbox_rows.c.id)
+    return list(await database.read(lambda c: c.execute(query).all()))
+
+
+async def opens(database: Database, address: str) -> bool:
+    named = read_token_address(address, "parley.example.net")
+    assert named is not None
+    found = await database.read(lambda c: capabilities.find(c, named.purpose, named.token))
+    return found is not None
+
+
+async def test_the_new_address_gets_the_invitation_and_nobody_else_anything(
+    asked: Database,
+) -> None:
+    await correct(asked)
+    await decided(asked)
+
+    (first, second, third), row = await letters(asked), await party(asked)
+    assert (row.address, row.name) == ("anna@example.org", "Anna")
+    assert (third.kind, third.recipient) == ("meeting.invitation", "anna@example.org")
+    assert third.message_id != first.message_id
+    assert first.message_id.encode() in third.raw  # one thread
+    assert b"Hello Anna," in third.raw
+    assert second.recipient == "bo@example.com"
+
+
+async def test_what_the_old_address_was_told_opens_nothing_any_more(asked: Database) -> None:
+    before, other = await card(asked), await card(asked, 2)
+
+    await correct(asked)
+    await decided(asked)
+
+    after = await card(asked)
+    assert not await opens(asked, before.reply_address)
+    assert not await opens(asked, before.bounce_address)
+    assert await opens(asked, after.reply_address)
+    assert await opens(asked, after.bounce_address)
+    assert after.page_url != before.page_url
+    assert after.alias_address == before.alias_address  # which only the other party knows
+    assert await card(asked, 2) == other
+    page = before.page_url.rpartition("/")[2]
+    assert await asked.read(lambda c: capabilities.find(c, Purpose.PAGE, page)) is None
+
+
+async def test_the_letter_carries_the_tokens_that_hold_from_then_on(asked: Database) -> None:
+    await correct(asked)
+    await decided(asked)
+
+    after, letter = await card(asked), (await letters(asked))[-1]
+    assert letter.mail_from == after.bounce_address
+    assert f"<{after.reply_address}>".encode() in letter.raw
+
+
+async def test_the_old_address_no_longer_speaks_for_the_party(asked: Database) -> None:
+    def book(c: sa.Connection) -> None:
+        entry = {
+            "id": "p1", "owner": "main", "name": "Ana", "address": "Ana@example.org",
+            "folded_address": "ana@example.org", "zone": "UTC", "version": 1,
+            "created_at": NOW, "updated_at": NOW,
+        }  # fmt: skip
+        c.execute(sa.insert(people), entry)
+        c.execute(sa.update(parties).where(parties.c.number == 1).values(person_id="p1"))
+
+    await asked.write(book)
+
+    await correct(asked)
+    await decided(asked)
+
+    known = await asked.read(lambda c: inbox.known_addresses(c, STREAM))
+    assert known[1] == ("anna@example.org",)
+
+
+async def test_what_had_not_left_for_the_old_address_is_dropped(asked: Database) -> None:
+    def states(c: sa.Connection) -> None:
+        rows = sa.update(outbox_rows).where(outbox_rows.c.party == 1)
+        c.execute(rows.values(state="retry"))
+
+    await asked.write(states)
+
+    await correct(asked)
+    await decided(asked)
+
+    assert [(row.recipient, row.state) for row in await letters(asked)] == [
+        ("Ana@example.org", "cancelled"),
+        ("bo@example.com", "queued"),
+        ("anna@example.org", "queued"),
+    ]
+
+
+async def test_a_message_that_may_have_left_is_not_dropped(asked: Database) -> None:
+    doubted = sa.update(outbox_rows).values(state="retry", resends=1)
+    await asked.write(lambda c: c.execute(doubted))
+
+    dropped = await asked.write(lambda c: outbox.cancel_waiting(c, STREAM, 1, "Ana@example.org"))
+
+    assert dropped == []
+
+
+async def test_a_second_correction_waits_for_the_first(asked: Database) -> None:
+    await correct(asked)
+
+    with pytest.raises(Refused, match="still being carried out"):
+        await correct(asked, AddressOrder(party=2, address="anna@example.org"), "other")
+
+    await decided(asked)
+    await correct(asked, AddressOrder(party=1, address="third@example.org"), "third")
+    await decided(asked)
+    assert (await party(asked)).address == "third@example.org"
+
+
+async def test_an_address_that_mail_does_not_go_to_is_named_as_such(asked: Database) -> None:
+    measure = after_bounce(Cause.NO_MAILBOX, NOW)
+    assert measure is not None
+    await asked.write(
+        lambda c: suppressions.impose(
+            c, "main", "anna@EXAMPLE.org", measure, NOW, detail="5.1.1 no-such-mailbox"
+        )
+    )
+
+    with pytest.raises(Refused, match="it is suppressed"):
+        await correct(asked)
