@@ -119,6 +119,19 @@ def migrate(data: DataOption = None) -> None:
     typer.echo("The schema is up to date.")
 
 
+@app.command(epilog="Example:  parley adopt --data /var/lib/parley")
+def adopt(data: DataOption = None) -> None:
+    """Let mail leave from here, where the database was copied or moved to, and from nowhere else.
+
+    A database sends from one place. Anywhere else it looks like a copy, and nothing leaves.
+    """
+    from console.adopting import adopt as adopt_here
+
+    with _refusals():
+        place = asyncio.run(adopt_here(_settings(data)))
+    typer.echo(place.because or f"Mail leaves from {place.place} now.")
+
+
 @app.command(
     epilog="Examples:  parley doctor   ·   parley doctor --send-test me@example.org --json"
 )

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from adapters.db.database import Database
+from adapters.db.fence import Fence, place_of
 from adapters.db.keys import SqlKeys
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
 from adapters.db.page_queries import SqlPartyPages
@@ -23,6 +24,7 @@ from api import (
     events,
     health,
     home,
+    installation,
     keys,
     meeting_commands,
     meetings,
@@ -49,6 +51,7 @@ _ROUTERS = (
     webhooks,
     keys,
     doctor,
+    installation,
     health,
 )
 
@@ -100,6 +103,7 @@ def ports_from(parts: Parts) -> Ports:
         journal=OwnerJournal(database),
         people=SqlPeople(database),
         webhooks=SqlWebhooks(database),
+        fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),
         probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
         poke=parts.poke,
         clock=parts.clock,

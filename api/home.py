@@ -15,6 +15,7 @@ from domain.errors import NotFound
 router = APIRouter(tags=["entrance"])
 
 RELATIONS = {
+    "adopt": "POST an empty object here to let mail leave from this place and no other.",
     "cancel": "POST an empty object here to call the meeting off.",
     "correct-address": "POST the address a person, or a party of a meeting, is reached at now.",
     "deliveries": "What was sent to a webhook, and how it went.",

@@ -15,6 +15,7 @@ from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import AddressOrder, MeetingOrder
 from domain.meetings.views import MailView, MeetingFilter, MeetingView, MessageView
+from domain.outbox.place import Place
 from domain.people.model import Person
 from domain.people.requests import PeopleFilter
 from domain.people.rules import Change, Edit
@@ -235,6 +236,16 @@ class Probes(Protocol):
         ...
 
 
+class Fence(Protocol):
+    """Where mail leaves from."""
+
+    async def look(self) -> Place: ...
+
+    async def adopt(self, at: datetime) -> Place:
+        """Make this the place that mail leaves from, whatever it was before."""
+        ...
+
+
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else what is wrong."""
 
@@ -258,6 +269,7 @@ class Ports:
     webhooks: Webhooks
     keyring: KeyRing
     probes: Probes
+    fence: Fence
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
     limits: Limits

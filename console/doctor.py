@@ -11,10 +11,11 @@ from rich.table import Table
 from adapters.dkim import signer_of
 from adapters.doctor.clock import check_clock
 from adapters.doctor.database import check_database
-from adapters.doctor.finding import Finding, Grade, fault, fine
+from adapters.doctor.finding import Finding, Grade, fault, fine, skipped
 from adapters.doctor.mail import check_intake, check_relay, send_test
 from adapters.doctor.names import check_names
 from adapters.doctor.temporal import check_temporal
+from console.adopting import place_of_installation
 from console.ground import now
 from console.layout import Layout, embedded
 from console.probes import round_trip
@@ -65,6 +66,7 @@ async def examine(settings: Settings, recipient: str | None, selector: str) -> l
         check_relay(settings),
         check_intake(settings),
         _names(settings, selector),
+        _place(settings),
     )
     findings = [finding for group in groups for finding in group]
     findings.extend(check_clock(now()))
@@ -92,6 +94,18 @@ async def _readiness(settings: Settings) -> list[Finding]:
         advice = f"Look at {running.base}/readyz and at the logs in {settings.data_dir / 'logs'}."
         return [fault("service", f"Runs, but is not ready: {refusal}", advice)]
     return [fine("service", f"Ready at {running.base}.")]
+
+
+async def _place(settings: Settings) -> list[Finding]:
+    """Whether mail may leave from here at all."""
+    try:
+        found = await place_of_installation(settings)
+    except ParleyError:  # said by the check of the database
+        return [skipped("sending", "The database cannot be asked.")]
+    if found.because is None:
+        return [fine("sending", f"Mail leaves from {found.here}.")]
+    advice = "With a copy there is nothing to do; leave it held, or empty its outbox first."
+    return [fault("sending", found.because, advice)]
 
 
 async def _round_trip(settings: Settings, recipient: str) -> list[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from adapters.db.database import Database
+from adapters.db.fence import Fence, place_of
 from adapters.db.installation import claim_secret, knows_secret
 from adapters.db.opening import open_database
 from adapters.secret import installation_secret
@@ -27,13 +28,15 @@ LOOK_EVERY = 5.0  # seconds
 
 @dataclass(frozen=True)
 class Ground:
-    """Settings, database, secret, a lazy Temporal client, and the crew that the parts join."""
+    """Settings, database, secret, a lazy Temporal client, whether mail may leave from here, and
+    the crew that the parts join."""
 
     settings: Settings
     database: Database
     secret: bytes
     client: Client
     relay: Relay
+    fence: Fence
     crew: Crew
 
     async def poke(self, stream: str) -> None:
@@ -56,9 +59,11 @@ async def ground(
         secret = await _secret_of(database, settings)
         client = await connect(settings, lazy=True)
         relay = Relay(client, SqlPokes(database))
+        fence = Fence(database, place_of(settings), hold_all=settings.hold_all)
+        await fence.settle(now())
         crew.add("database", while_alive(database, settings.health_file, look_every))
         try:
-            yield Ground(settings, database, secret, client, relay, crew)
+            yield Ground(settings, database, secret, client, relay, fence, crew)
         finally:
             await crew.stop()
     finally:

@@ -78,7 +78,9 @@ def add_activities(g: Ground) -> None:
 
 def add_outbox(g: Ground) -> None:
     mailer = SmtpMailer(relay_of(g.settings))
-    outbox = OutboxDispatcher(g.database, mailer, g.poke, senders=g.settings.smtp_connections)
+    outbox = OutboxDispatcher(
+        g.database, mailer, g.poke, senders=g.settings.smtp_connections, may_send=g.fence.may_send
+    )
     g.crew.add("outbox", outbox.run(), stop=_soon(outbox.stop), within=15)
 
 

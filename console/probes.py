@@ -14,7 +14,7 @@ from adapters.doctor.loop import never_came, wait_for_probe
 from adapters.doctor.mail import check_way_back, send_test
 from adapters.secret import installation_secret
 from console.ground import now
-from console.running import Running, find_running
+from console.running import Running, find_running, need_database
 from domain.errors import ParleyError
 from domain.inbox.probes import Probe
 from settings import Settings
@@ -54,6 +54,7 @@ async def probes_of(settings: Settings) -> AsyncIterator[Probes]:
     if running is not None:
         yield _ThroughApi(running)
         return
+    need_database(settings)
     database = open_database(settings.database)
     try:
         secret = installation_secret(settings, is_new=False)

@@ -120,7 +120,11 @@ def _of_backlogs(g: Ground) -> dict[str, Check]:
         is_late = due is not None and now() - due > LATE
         return Notice(f"a message due and unsent since {due:%FT%TZ}") if is_late else None
 
-    return {"reader": reader, "inputs": inputs, "outbox": mail_out}
+    async def sending() -> str | None:
+        because = await g.fence.may_send()
+        return because and Notice(because)
+
+    return {"reader": reader, "inputs": inputs, "outbox": mail_out, "sending": sending}
 
 
 def lateness(found: Backlog, what: str, at: datetime) -> str | None:

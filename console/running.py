@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from console.layout import Layout
 from domain.errors import BadInput, NotFound, ParleyError, Refused, Unavailable, WrongKey
@@ -47,6 +49,12 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def need_database(settings: Settings) -> None:
+    """Raises `Unavailable` where there is no database file: looking must not create one."""
+    if settings.is_embedded and not Path(sa.make_url(settings.database).database or "").exists():
+        raise Unavailable("There is no database yet. Start Parley once: parley up.")
 
 
 def find_running(settings: Settings) -> Running | None:

@@ -1,4 +1,4 @@
-"""What `parley doctor` may ask of a running installation."""
+"""What `parley doctor` and `parley adopt` may ask of a running installation."""
 
 from domain.access import Scope
 from tests.api.house import House
@@ -23,3 +23,16 @@ async def test_only_an_admin_asks_for_probes(house: House) -> None:
     other = await house.client_of("main", Scope.MEETINGS_WRITE)
 
     assert (await other.put("/doctor/probes/one")).status_code == 403
+
+
+async def test_an_installation_is_adopted_once_and_for_all(house: House) -> None:
+    before = (await house.client.get("/installation")).json()
+    assert before["place"] is None, "nothing has started to send yet"
+
+    adopted = await house.client.post(before["_templates"]["adopt"]["target"])
+    again = await house.client.post("/installation/adopt")
+
+    assert adopted.json()["place"] == adopted.json()["here"]
+    assert adopted.json()["because"] is None
+    assert again.json()["place"] == adopted.json()["place"]
+    assert "_templates" not in again.json()
