@@ -161,9 +161,13 @@ class OutboxDispatcher:
         rung = self._database.bell.rung(outbox.BELL)
         limit = self._senders * _PER_SENDER // 2
         until = self._now() + self._claim_lease
-        claims = await self._database.write(
-            lambda c: outbox_claims.claim(c, self.name, limit, self._now(), until)
-        )
+        claims = (
+            await self._database.write(
+                lambda c: outbox_claims.take(
+                    c, outbox_claims.Order(self.name, limit, until), self._now()
+                )
+            )
+        ).claims
         self._unsent |= {_held(claim): until for claim in claims}
         for claim in claims:
             await self._queue.put(claim)

@@ -4,17 +4,22 @@ Every step is a conditional write that asks for the state it comes from and for 
 newest claim, so a step that runs twice, or too late, changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from adapters.db.bell import ring_after_commit
+from adapters.db.fates import Fate
 from adapters.db.outbox import BELL, IS_DUE, is_in
+from adapters.db.outbox_gate import Admitted, Gate
 from adapters.db.schema import outbox
+from domain.outbox.gate import Waiting
 from domain.outbox.model import Claim, MessageState
 from domain.outbox.rules import By, origins
+from domain.outbox.shaping import Shaping
 from domain.postage import Priority
 
 
@@ -25,15 +30,18 @@ class Held(NamedTuple):
     token: int
 
 
+_BEYOND = 96
+"""How many more than it can take a claim looks at: some of those that are due may not go."""
+
 _DUE = (
-    sa.select(outbox.c.id)
+    sa.select(*(outbox.c[name] for name in Waiting.model_fields))
     .where(IS_DUE, outbox.c.priority == sa.bindparam("level"))
     .where(outbox.c.next_at <= sa.bindparam("now"))
     .order_by(outbox.c.next_at, outbox.c.id)
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_CLAIMED = (*(name for name in Claim.model_fields if name != "attempt"),)
+_CLAIMED = (*(name for name in Claim.model_fields if name not in ("attempt", "troubled")),)
 _CLAIM = (
     sa.update(outbox)
     .where(outbox.c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -47,27 +55,69 @@ _CLAIM = (
         dispatcher=sa.bindparam("claimed_by"),
         lease_until=sa.bindparam("until"),
         held_because=sa.null(),
+        paced_at=sa.null(),
     )
     .returning(*(outbox.c[name] for name in _CLAIMED), outbox.c.attempts.label("attempt"))
 )
 
 
+class Order(NamedTuple):
+    """Who wants to claim, how many at most, and until when they are then its own.
+
+    `room` and `composes` are the gate's.
+    """
+
+    dispatcher: str
+    limit: int
+    until: datetime
+    shaping: Shaping = Shaping()
+    room: Mapping[str, int] = MappingProxyType({})
+    composes: bool = False
+
+
+class Taken(NamedTuple):
+    """What was claimed; what became of messages that may not go; the digests that are due; and
+    whether more may be due right now."""
+
+    claims: list[Claim]
+    fates: list[Fate]
+    digests: set[str]
+    is_more: bool
+
+
 def claim(
     c: sa.Connection, dispatcher: str, limit: int, now: datetime, until: datetime
 ) -> list[Claim]:
-    """Take up to `limit` due messages for `dispatcher` until `until`: the more urgent first, and
-    of equal ones those that have been due for longer."""
-    ids: list[int] = []
+    """As `take`, where no limits are to be kept."""
+    return take(c, Order(dispatcher, limit, until), now).claims
+
+
+def take(c: sa.Connection, order: Order, now: datetime) -> Taken:
+    """Take due messages: the more urgent first, and of equal ones those that have been due for
+    longer. Each passes the gate first, or is settled."""
+    gate = Gate(c, order.shaping, now, order.room, order.composes)
+    taken = Admitted([], [], set())
+    is_more = False
     for level in Priority:
-        asked = {"level": level.value, "now": now, "most": limit - len(ids)}
-        ids += c.execute(_DUE, asked).scalars()
-        if len(ids) == limit:
-            break
+        wanted = order.limit - len(taken.ids)
+        asked = {"level": level.value, "now": now, "most": wanted + _BEYOND}
+        due = [Waiting(**row) for row in c.execute(_DUE, asked).mappings()] if wanted else []
+        is_more |= len(due) > wanted or not wanted
+        found = gate.admit(due, wanted)
+        taken.ids.extend(found.ids)
+        taken.fates.extend(found.fates)
+        taken.digests.update(found.digests)
+    return Taken(_claimed(c, taken.ids, gate, order, now), taken.fates, taken.digests, is_more)
+
+
+def _claimed(
+    c: sa.Connection, ids: list[int], gate: Gate, order: Order, now: datetime
+) -> list[Claim]:
     if not ids:
         return []
-    found = c.execute(_CLAIM, {"ids": ids, "now": now, "claimed_by": dispatcher, "until": until})
-    claims = {row["id"]: Claim(**row) for row in found.mappings()}
-    return [claims[id] for id in ids]
+    values = {"ids": ids, "now": now, "claimed_by": order.dispatcher, "until": order.until}
+    rows = {row["id"]: row for row in c.execute(_CLAIM, values).mappings()}
+    return [Claim(**rows[id], troubled=gate.is_troubled(rows[id]["domain"])) for id in ids]
 
 
 # The pair alone would scan the table on SQLite; the id alone would not fence.

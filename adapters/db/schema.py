@@ -357,6 +357,7 @@ outbox_lanes = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),  # `domain/example.org`, `kind/order.paid`, `all`
     _at("free_at"),  # when the next message may go
+    _at("listed_to"),  # how far its waiting list reaches
     sa.Column("strikes", sa.Integer, nullable=False, server_default="0"),
     _maybe_at("backs_off_until"),
     _maybe("because"),

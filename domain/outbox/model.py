@@ -146,7 +146,9 @@ class Report(Frozen):
 
 class Claim(Frozen):
     """A message in a dispatcher's hands. `token` fences: a result counts only with the token of
-    the newest claim, so a dispatcher that slept through its lease cannot overwrite another's."""
+    the newest claim, so a dispatcher that slept through its lease cannot overwrite another's.
+    `signature` is what it was signed with at an earlier attempt. `troubled`: its domain asked for
+    less mail, and has not taken any since."""
 
     id: int
     token: int
@@ -162,6 +164,8 @@ class Claim(Frozen):
     domain: str = ""  # the recipient's
     on_unknown: OnUnknown = OnUnknown.HOLD
     resends: int = 0
+    signature: str | None = None
+    troubled: bool = False
 
 
 class MessageStatus(Frozen):

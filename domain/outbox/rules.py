@@ -43,13 +43,12 @@ _NEVER_REACHED = frozenset({Phase.CONNECT, Phase.MAIL, Phase.RCPT, Phase.DATA, P
 
 
 class By(StrEnum):
-    """Who takes a step. What an attempt may not do, evidence or a person may."""
+    """Who takes a step; what a person may do is in `domain.outbox.transitions`."""
 
     GATE = "gate"  # what is looked at before anything is sent
     ATTEMPT = "attempt"  # a dispatcher, or the end of its lease
     LATE_REPLY = "late-reply"  # to an attempt that was given up as unknown
     EVIDENCE = "evidence"
-    PERSON = "person"
 
 
 _S = MessageState
@@ -75,15 +74,6 @@ _NEXT: Mapping[By, Mapping[MessageState, frozenset[MessageState]]] = MappingProx
         # But for UNCERTAIN only what goes out once more; see `may_be_proved`.
         By.EVIDENCE: MappingProxyType(
             {old: frozenset({_S.SENT}) for old in (*_WAITING, _S.CLAIMED, _S.UNCERTAIN)}
-        ),
-        By.PERSON: MappingProxyType(
-            {
-                _S.QUEUED: frozenset({_S.HELD, _S.CANCELLED}),
-                _S.RETRY: frozenset({_S.HELD, _S.CANCELLED}),
-                _S.HELD: frozenset({_S.QUEUED, _S.CANCELLED}),
-                # QUEUED: the same bytes once more, whoever may have them already.
-                _S.UNCERTAIN: frozenset({_S.QUEUED, _S.CANCELLED, _S.SENT}),
-            }
         ),
     }
 )

@@ -170,6 +170,7 @@ def _create_outbox_lanes() -> None:
         "outbox_lanes",
         sa.Column("name", sa.Text),
         sa.Column("free_at", sa.BigInteger, nullable=False),
+        sa.Column("listed_to", sa.BigInteger, nullable=False),
         sa.Column("strikes", sa.Integer, nullable=False, server_default="0"),
         sa.Column("backs_off_until", sa.BigInteger, nullable=True),
         sa.Column("because", sa.Text, nullable=True),

@@ -1,0 +1,71 @@
+"""Rows of lanes: what limits to mail are kept by, for all dispatchers together."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
+
+from adapters.db.schema import outbox_lanes
+from domain.outbox.pacing import Lane, recovered, struck
+from domain.outbox.shaping import domain_lane
+
+_COLUMNS = tuple(outbox_lanes.c[name] for name in Lane.model_fields)
+# Locked in the order of their names, so that two dispatchers never wait for each other.
+_LOCK = (
+    sa.select(*_COLUMNS)
+    .where(outbox_lanes.c.name.in_(sa.bindparam("names", expanding=True)))
+    .order_by(outbox_lanes.c.name)
+    .with_for_update()
+)
+_OPEN = postgresql.insert(outbox_lanes).on_conflict_do_nothing(index_elements=["name"])
+_new = postgresql.insert(outbox_lanes)
+_KEEP = _new.on_conflict_do_update(
+    index_elements=["name"],
+    set_={name: _new.excluded[name] for name in Lane.model_fields if name != "name"},
+)
+
+
+def lock(c: sa.Connection, names: Iterable[str], limited: Iterable[str]) -> dict[str, Lane]:
+    """The lanes of these names, no other transaction's until this one ends. One that nobody has
+    used yet is a new one; those of `limited` are made first, so that they can be locked."""
+    wanted = sorted(set(names))
+    found = _locked(c, wanted)
+    missing = [name for name in sorted(set(limited)) if name not in found]
+    if missing:
+        c.execute(_OPEN, [_row(Lane(name=name)) for name in missing])
+        found = _locked(c, wanted)
+    return {name: found.get(name) or Lane(name=name) for name in wanted}
+
+
+def _locked(c: sa.Connection, names: list[str]) -> dict[str, Lane]:
+    if not names:
+        return {}
+    return {row["name"]: Lane(**row) for row in c.execute(_LOCK, {"names": names}).mappings()}
+
+
+def keep(c: sa.Connection, lanes: Iterable[Lane]) -> None:
+    """Write lanes that `lock` gave and the rules changed."""
+    rows = [_row(lane) for lane in sorted(lanes, key=lambda lane: lane.name)]
+    if rows:
+        c.execute(_KEEP, rows)
+
+
+def _row(lane: Lane) -> dict[str, Any]:
+    return lane.model_dump()
+
+
+def tell(
+    c: sa.Connection, slower: dict[str, str], taken: Iterable[str], now: datetime
+) -> list[Lane]:
+    """What was heard of domains: `slower` asked for less mail, in these words, and mail was
+    `taken` by others. Gives the lanes that back off since."""
+    quick = {domain_lane(domain) for domain in taken} - {domain_lane(one) for one in slower}
+    said = {domain_lane(domain): words for domain, words in slower.items()}
+    before = lock(c, {*quick, *said}, said)
+    backing = [struck(before[name], now, words) for name, words in said.items()]
+    well = [recovered(before[name]) for name in quick if before[name].strikes]
+    new = [lane for lane in backing if lane != before[lane.name]]
+    keep(c, [*new, *well])
+    return new
