@@ -206,5 +206,50 @@ def mail_explain(
         sys.stdout.flush()
 
 
+@mail.command("quarantine", epilog="Example:  parley mail quarantine --state discarded --json")
+def mail_quarantine(
+    state: Annotated[str, typer.Option(help="kept, replayed or discarded.")] = "kept",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show mail that belongs to nobody, and mail that could not be read."""
+    from console.strays import StrayBook, stray_table
+
+    with _refusals():
+        found = asyncio.run(StrayBook(_settings(data)).list(state))
+    typer.echo(json.dumps(found, ensure_ascii=False) if as_json else stray_table(found))
+
+
+StrayArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="As `parley mail quarantine` shows it: q12 or m34.")
+]
+
+
+@mail.command("replay", epilog="Example:  parley mail replay q12 --address r+…@mail.example.org")
+def mail_replay(
+    mail_id: StrayArgument,
+    address: Annotated[
+        str | None, typer.Option(help="The token address it is for, if not the one it came to.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Give a mail of the quarantine to the inbox, or have one of the inbox read again."""
+    from console.strays import StrayBook
+
+    with _refusals():
+        found = asyncio.run(StrayBook(_settings(data)).replay(mail_id, address))
+    typer.echo(f"Mail {found['id']} is {found['state']}.")
+
+
+@mail.command("discard", epilog="Example:  parley mail discard q12")
+def mail_discard(mail_id: StrayArgument, data: DataOption = None) -> None:
+    """Be done with a mail of the quarantine; its bytes stay until their time is over."""
+    from console.strays import StrayBook
+
+    with _refusals():
+        found = asyncio.run(StrayBook(_settings(data)).discard(mail_id))
+    typer.echo(f"Mail {found['id']} is {found['state']}.")
+
+
 if __name__ == "__main__":
     app(prog_name="parley")

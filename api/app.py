@@ -16,6 +16,7 @@ from adapters.db.page_queries import SqlPartyPages
 from adapters.db.people import SqlPeople
 from adapters.db.probes import SqlProbes
 from adapters.db.sessions import SqlSessions
+from adapters.db.strays import SqlStrays
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
 from api import (
@@ -31,6 +32,7 @@ from api import (
     monitor,
     openapi,
     people,
+    quarantine,
     webhooks,
 )
 from api.bodies import BodyGuard
@@ -52,6 +54,7 @@ _ROUTERS = (
     keys,
     doctor,
     installation,
+    quarantine,
     health,
 )
 
@@ -105,6 +108,7 @@ def ports_from(parts: Parts) -> Ports:
         webhooks=SqlWebhooks(database),
         fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),
         probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
+        strays=SqlStrays(database, parts.settings.mail_domain),
         poke=parts.poke,
         clock=parts.clock,
         limits=limits_for(parts.settings.requests_per_second, parts.ticks),

@@ -142,3 +142,20 @@ KEY_EXAMPLE: dict[str, Any] = {
     "last_used_at": "2027-02-21T08:30:00Z",
     "_links": {"self": {"href": "/keys/ynqxegtfznyq2"}},
 }
+
+STRAY_EXAMPLE: dict[str, Any] = {
+    "id": "q12",
+    "state": "kept",
+    "reason": "nobody",
+    "source": "imap",
+    "mail_from": "ana@example.org",
+    "recipient": "r+aaaaaaaaaaaaaaaaaaaaaaaaaa@parley.example.org",
+    "received_at": "2027-02-20T10:00:00Z",
+    "settled_at": None,
+    "copies": 1,
+    "replays": 0,
+    "octets": 2048,
+    "raw_forgotten_at": None,
+    "problems": [],
+    "_links": {"self": {"href": "/quarantine/q12"}, "collection": {"href": "/quarantine"}},
+}

@@ -19,6 +19,7 @@ RELATIONS = {
     "cancel": "POST an empty object here to call the meeting off.",
     "correct-address": "POST the address a person, or a party of a meeting, is reached at now.",
     "deliveries": "What was sent to a webhook, and how it went.",
+    "discard": "POST here to be done with a mail of the quarantine.",
     "enable": "POST here to deliver to a disabled webhook again.",
     "events": "What happened, in order, as CloudEvents.",
     "find": "A template of the list with its filters.",
@@ -29,7 +30,10 @@ RELATIONS = {
     "move": "POST the time zone a person lives in now.",
     "people": "The people this owner writes to again and again.",
     "person": "The entry of the owner's book a party came from.",
+    "quarantine": "Mail that belongs to nobody, or could not be read; for administrators.",
+    "raw": "The mail as it came, byte for byte.",
     "rename": "POST the name a person has now.",
+    "replay": "POST here to give a mail to the inbox, or to have it read again.",
     "reschedule": "POST other slots here to move the meeting.",
     "retry": "POST here to send a delivery again.",
     "revoke": "DELETE this to make a key open nothing from now on.",
@@ -40,7 +44,7 @@ RELATIONS = {
 }
 """Meanings of the `parley:` relations, served at `/rels/…`."""
 
-_ENTRANCES = ("meetings", "people", "webhooks", "keys")
+_ENTRANCES = ("meetings", "people", "webhooks", "keys", "quarantine")
 
 
 @router.get("/api", summary="Where everything starts")

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from domain.errors import NotFound
+from domain.inbox.quarantine import StrayName, read_name
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -45,6 +46,10 @@ async def _probe(probe_id: str) -> str:
     return _name(probe_id, "probe")
 
 
+async def _stray(mail_id: str) -> StrayName:
+    return read_name(mail_id)
+
+
 MeetingId = Annotated[str, Depends(_meeting)]
 CommandId = Annotated[str, Depends(_command)]
 PersonId = Annotated[str, Depends(_person)]
@@ -52,3 +57,4 @@ WebhookId = Annotated[str, Depends(_webhook)]
 DeliveryId = Annotated[str, Depends(_delivery)]
 KeyId = Annotated[str, Depends(_key)]
 ProbeId = Annotated[str, Depends(_probe)]
+StrayId = Annotated[StrayName, Depends(_stray)]

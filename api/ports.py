@@ -11,6 +11,7 @@ from api.limits import Limits
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
 from domain.inbox.probes import Probe
+from domain.inbox.quarantine import Custody, Stray, StrayName
 from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import AddressOrder, MeetingOrder
@@ -233,6 +234,39 @@ class Probes(Protocol):
 
     async def look(self, probe: str) -> Probe:
         """Raises `NotFound` for a probe that was never opened, or forgotten."""
+
+
+class Strays(Protocol):
+    """Mail for an operator: the quarantine, and mails of the inbox by their ids there."""
+
+    async def newest(self, custody: Custody, limit: int, below: int | None = None) -> list[Stray]:
+        """Mails of the quarantine in that state, the newest first, from below that row."""
+        ...
+
+    async def unreadable(self, limit: int) -> list[Stray]:
+        """Mails of the inbox that could not be read, the newest first."""
+        ...
+
+    async def get(self, name: StrayName) -> Stray:
+        """Raises `NotFound`."""
+        ...
+
+    async def raw(self, name: StrayName) -> bytes:
+        """Its bytes. Raises `NotFound`, `Forgotten`."""
+        ...
+
+    async def replay(
+        self, name: StrayName, at: datetime, address: str | None = None, seen: int | None = None
+    ) -> Stray:
+        """Give a mail of the quarantine to the inbox, at `address` or the one it names; or let
+        one of the inbox be read again, for somebody who has seen `seen` replays of it.
+
+        Repeating it changes nothing. Raises `NotFound`, `Forgotten`, `Refused`, `BadInput`.
+        """
+        ...
+
+    async def discard(self, name: StrayName, at: datetime) -> Stray:
+        """Repeating it changes nothing. Raises `NotFound`, `Refused`."""
         ...
 
 
@@ -270,6 +304,7 @@ class Ports:
     keyring: KeyRing
     probes: Probes
     fence: Fence
+    strays: Strays
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
     limits: Limits

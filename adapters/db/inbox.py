@@ -90,6 +90,36 @@ _SET_ASIDE = (
     .values(read_at=sa.bindparam("at"), verdict=Verdict.NOTE.value)
 )
 
+_READ_AGAIN = (
+    sa.update(inbox)
+    .where(inbox.c.id == sa.bindparam("mail"), inbox.c.read_at.is_not(None))
+    .values(
+        read_at=sa.null(),
+        claimed_until=sa.null(),
+        attempts=0,
+        replays=inbox.c.replays + 1,
+    )
+    .returning(inbox.c.key, inbox.c.stream, inbox.c.replays)
+)
+
+
+def read_again(c: sa.Connection, id: int, at: datetime) -> None:
+    """Let a mail that was read be read once more, as a new input behind all others of its
+    stream. Changes nothing for one that is still unread."""
+    row = c.execute(_READ_AGAIN, {"mail": id}).first()
+    if row is None:
+        return
+    inputs.accept(
+        c,
+        stream=row.stream,
+        key=f"mail/{row.key}/replay/{row.replays}",
+        body=None,
+        received_at=at,
+        inbox_id=id,
+    )
+    ring_after_commit(c, BELL)
+
+
 _OF_PARTY = sa.select(outbox.c.id).where(
     outbox.c.id == sa.bindparam("number"),
     outbox.c.subject == sa.bindparam("of_stream"),

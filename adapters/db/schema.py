@@ -223,6 +223,19 @@ inbox = sa.Table(
         sqlite_where=sa.text("read_at IS NULL"),
         postgresql_where=sa.text("read_at IS NULL"),
     ),
+    sa.Index(
+        "ix_inbox_unreadable",
+        "id",
+        sqlite_where=sa.text("verdict = 'unreadable'"),
+        postgresql_where=sa.text("verdict = 'unreadable'"),
+    ),
+    # Finding what to forget does not read past what was forgotten long ago.
+    sa.Index(
+        "ix_inbox_raw",
+        "received_at",
+        sqlite_where=sa.text("raw_forgotten_at IS NULL"),
+        postgresql_where=sa.text("raw_forgotten_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -396,6 +409,7 @@ quarantine = sa.Table(
     _maybe_at("settled_at"),
     sa.Column("inbox_id", sa.BigInteger, nullable=True),  # what a replay made of it
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),
+    _maybe_at("raw_forgotten_at"),  # `raw` is empty since
     sa.Index("ix_quarantine_state", "state", "id"),
     sqlite_autoincrement=True,
 )

@@ -15,9 +15,17 @@ import sqlalchemy as sa
 from adapters.db import capabilities, inbox, quarantine
 from adapters.db.database import Database
 from adapters.intake.rates import PeerRate
-from domain.access import Capability, Purpose, TokenAddress, read_token_address
+from domain.access import Capability, TokenAddress, read_token_address
 from domain.errors import Unavailable
-from domain.inbox.acceptance import Admission, Envelope, Outcome, Reason, Source, beyond_limits
+from domain.inbox.acceptance import (
+    PURPOSES,
+    Admission,
+    Envelope,
+    Outcome,
+    Reason,
+    Source,
+    beyond_limits,
+)
 from domain.inbox.identity import message_key, with_crlf
 from domain.inbox.load import Load
 
@@ -25,9 +33,6 @@ T = TypeVar("T")
 
 COMMIT_WITHIN = 20.0
 """Seconds after which a sender is told to come again instead of waiting on."""
-
-PURPOSES = frozenset(Purpose) - {Purpose.PAGE}
-"""What addresses that take mail are for."""
 
 
 def _utc_now() -> datetime:

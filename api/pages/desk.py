@@ -72,6 +72,7 @@ class DeskPages:
             text=wanted.text or "",
             more=_more(request.query_params, shown[-1]) if len(found) > _PAGE else "",
             may_write=session.principal.may(Scope.MEETINGS_WRITE),
+            is_admin=session.principal.may(Scope.ADMIN),
         )
 
     async def show(self, request: Request, session: Session) -> Response:

@@ -10,6 +10,7 @@ from api.pages.mailbox import MailboxPages
 from api.pages.new_meeting import NewMeetingPages
 from api.pages.participant import ParticipantPages
 from api.pages.ports import PageParts
+from api.pages.quarantine import QuarantinePages
 from api.pages.rendering import Pages
 from api.pages.sessions import Sessions
 
@@ -29,6 +30,7 @@ def routers(parts: PageParts) -> list[APIRouter]:
         LoginPages(parts, pages, sessions).router(),
         # Before the desk, whose path for one meeting is wider.
         NewMeetingPages(parts, pages, guard).router(),
+        QuarantinePages(parts, pages, guard).router(),
         DeskPages(parts, pages, guard).router(),
     ]
     if parts.mailbox is not None and parts.attendees is not None:

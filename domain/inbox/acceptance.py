@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from itertools import chain, islice
 
+from domain.access import Purpose
 from domain.values import Frozen
 
 SIZE_LIMIT = 2 * 1024 * 1024
@@ -17,6 +18,9 @@ SIZE_LIMIT = 2 * 1024 * 1024
 NESTING_LIMIT = 100
 """Bodies that begin inside others, as Postfix counts them (mime_nesting_limit). No mail program
 makes more than a handful."""
+
+PURPOSES = frozenset(Purpose) - {Purpose.PAGE}
+"""What addresses that take mail are for."""
 
 _NESTS = re.compile(rb"boundary\s*=|message/(?:rfc822|global)", re.IGNORECASE)
 

@@ -1,5 +1,6 @@
 """Promises of the `parley` command, without starting anything that stays."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from adapters.db.opening import open_database
+from adapters.intake.accepting import Reception
 from cli import app
+from domain.inbox.acceptance import Envelope, Source, Way
 
 ANSWER = """\
 From: Ada <ada@example.org>
@@ -41,7 +45,10 @@ def parley(*arguments: object, status: int = 0) -> str:
 
 
 def commands() -> list[tuple[str, ...]]:
-    groups = {"key": ("create", "list", "revoke"), "mail": ("explain",)}
+    groups = {
+        "key": ("create", "list", "revoke"),
+        "mail": ("explain", "quarantine", "replay", "discard"),
+    }
     single = [
         (str(c.name or c.callback.__name__.replace("_", "-")),)
         for c in app.registered_commands
@@ -146,3 +153,26 @@ def test_the_doctor_refuses_a_bad_address_before_it_sends_anything(tmp_path: Pat
     said = parley("doctor", "--data", tmp_path, "--send-test", "not an address", status=1)
 
     assert "mail address" in said
+
+
+def test_the_quarantine_is_worked_off_by_command(tmp_path: Path) -> None:
+    database = tmp_path / "data" / "parley.db"
+    asyncio.run(_quarantine(f"sqlite:///{database}"))
+
+    [mail] = json.loads(parley("mail", "quarantine", "--json", "--data", database.parent))
+    assert (mail["id"], mail["reason"], mail["state"]) == ("q1", "nobody", "kept")
+    assert "q1" in parley("mail", "quarantine", "--data", database.parent)
+    refused = parley("mail", "replay", "q1", "--data", database.parent, status=1)
+    assert "token address" in refused
+    assert "discarded" in parley("mail", "discard", "q1", "--data", database.parent)
+    assert "Nothing" in parley("mail", "quarantine", "--data", database.parent)
+    assert "no such mail" in parley("mail", "discard", "q7", "--data", database.parent, status=1)
+    assert "no state" in parley("mail", "quarantine", "--state", "x", status=1)
+
+
+async def _quarantine(url: str) -> None:
+    Path(url.removeprefix("sqlite:///")).parent.mkdir()
+    database = open_database(url, migrate=True)
+    envelope = Envelope(mail_from="ana@example.org", recipients=())
+    await Reception(database, "parley.localhost").accept(b"x\r\n", envelope, Source(way=Way.IMAP))
+    await database.close()

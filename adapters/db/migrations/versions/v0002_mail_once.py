@@ -31,6 +31,8 @@ def upgrade() -> None:
         "parties",
         sa.Column("unreachable", sa.Boolean, nullable=False, server_default=sa.false()),
     )
+    _index_where("ix_inbox_unreadable", "inbox", "id", "verdict = 'unreadable'")
+    _index_where("ix_inbox_raw", "inbox", "received_at", "raw_forgotten_at IS NULL")
     _extend_outbox()
     _extend("outbox_attempts", sa.Column("server", sa.Text))
     _create_outbox_events()
@@ -60,6 +62,8 @@ def downgrade() -> None:
     _shrink("outbox", *_OUTBOX_COLUMNS)
     due = sa.text("state IN ('queued', 'retry')")
     op.create_index("ix_outbox_due", "outbox", ["next_at"], sqlite_where=due, postgresql_where=due)
+    op.drop_index("ix_inbox_raw", "inbox")
+    op.drop_index("ix_inbox_unreadable", "inbox")
     _shrink("inbox", "about", "replays", "raw_forgotten_at")
     _shrink("installation", "place", "placed_at")
 
@@ -200,6 +204,11 @@ def _create_suppressions() -> None:
     )
 
 
+def _index_where(name: str, table: str, column: str, condition: str) -> None:
+    where = sa.text(condition)
+    op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
+
+
 def _create_quarantine() -> None:
     op.create_table(
         "quarantine",
@@ -215,6 +224,7 @@ def _create_quarantine() -> None:
         sa.Column("settled_at", sa.BigInteger, nullable=True),
         sa.Column("inbox_id", sa.BigInteger, nullable=True),
         sa.Column("copies", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("raw_forgotten_at", sa.BigInteger, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_quarantine"),
         sa.UniqueConstraint("key", name="uq_quarantine_key"),
         sqlite_autoincrement=True,
