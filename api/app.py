@@ -15,9 +15,11 @@ from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
 from adapters.db.page_queries import SqlPartyPages
 from adapters.db.people import SqlPeople
 from adapters.db.probes import SqlProbes
+from adapters.db.provider_events import SqlProviderEvents
 from adapters.db.sessions import SqlSessions
 from adapters.db.strays import SqlStrays
 from adapters.db.webhook_store import SqlWebhooks
+from adapters.intake.accepting import Reception
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
 from api import (
     doctor,
@@ -26,6 +28,7 @@ from api import (
     health,
     home,
     installation,
+    intake,
     keys,
     meeting_commands,
     meetings,
@@ -55,6 +58,7 @@ _ROUTERS = (
     doctor,
     installation,
     quarantine,
+    intake,
     health,
 )
 
@@ -109,6 +113,8 @@ def ports_from(parts: Parts) -> Ports:
         fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),
         probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
         strays=SqlStrays(database, parts.settings.mail_domain),
+        reception=Reception(database, parts.settings.mail_domain, now=parts.clock),
+        provider_events=SqlProviderEvents(database),
         poke=parts.poke,
         clock=parts.clock,
         limits=limits_for(parts.settings.requests_per_second, parts.ticks),
@@ -151,9 +157,19 @@ def build(ports: Ports) -> FastAPI:
     return app
 
 
+def _ways_in(settings: Settings) -> frozenset[str]:
+    """The paths where whole mails come in, as far as they are set up."""
+    ways = (
+        (settings.intake_webhook_secret, ("/intake/raw",)),
+        (settings.postmark_password, ("/intake/postmark",)),
+        (settings.mailgun_signing_key, ("/intake/mailgun", "/intake/mailgun/mime")),
+    )
+    return frozenset(path for secret, paths in ways if secret for path in paths)
+
+
 def _middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders, is_https=settings.base_url.startswith("https://")),
         Middleware(HeadAsGet),
-        Middleware(BodyGuard),
+        Middleware(BodyGuard, mails=_ways_in(settings)),
     ]

@@ -19,6 +19,10 @@ from api.errors import problem
 LARGEST_BODY = 256 * 1024
 """Octets of a request body."""
 
+LARGEST_MAIL = 16 * 1024 * 1024
+"""Octets of a body that holds a whole mail, as providers send it: larger than what is given to a
+saga, so that such a mail is kept for an operator instead of being refused for ever."""
+
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
 
@@ -30,7 +34,7 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class TooLarge(Exception):
-    """More octets than `LARGEST_BODY`."""
+    """More octets than are read."""
 
 
 class BadJson(Exception):
@@ -38,10 +42,15 @@ class BadJson(Exception):
 
 
 class BodyGuard:
-    """Reads each body whole, refuses what is too large or not clean JSON, and passes it on."""
+    """Reads each body whole, refuses what is too large or not clean JSON, and passes it on.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `mails` are the paths of bodies that hold a mail: they may be larger, and are JSON as others
+    write it.
+    """
+
+    def __init__(self, app: ASGIApp, mails: frozenset[str] = frozenset()) -> None:
         self._app = app
+        self._mails = mails
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,8 +58,9 @@ class BodyGuard:
             return
         headers = Headers(scope=scope)
         try:
-            body = await _read(headers, receive)
-            if body is not None and _is_json(headers):
+            is_mail = scope["path"] in self._mails
+            body = await _read(headers, receive, LARGEST_MAIL if is_mail else LARGEST_BODY)
+            if body is not None and _is_json(headers) and not is_mail:
                 check_json(body)
         except TooLarge:
             await self._refuse(scope, send, "body-too-large", "Send at most 256 KB.")
@@ -74,23 +84,23 @@ def _is_json(headers: Headers) -> bool:
     return media == "application/json" or media.endswith("+json")
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes | None:
+async def _read(headers: Headers, receive: Receive, most: int) -> bytes | None:
     """The whole body, or None when there is none. Raises `TooLarge`, before reading when the
     announced length says so."""
     length = headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > 12 or int(length) > LARGEST_BODY):
+    if length.isdecimal() and (len(length) > 12 or int(length) > most):
         raise TooLarge
     if length in ("", "0") and "transfer-encoding" not in headers:
         return None
-    return await _drain(receive)
+    return await _drain(receive, most)
 
 
-async def _drain(receive: Receive) -> bytes:
+async def _drain(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
+        if len(body) > most:
             raise TooLarge
         if not message.get("more_body", False):
             return bytes(body)

@@ -44,6 +44,7 @@ ABOUT: dict[str, Any] = {
         {"name": "people", "description": "Your address book."},
         {"name": "webhooks", "description": "Events delivered to your endpoints, signed."},
         {"name": "keys", "description": "API keys and their scopes."},
+        {"name": "intake", "description": "Mail in over HTTP, signed."},
         {"name": "quarantine", "description": "Mail that needs an operator."},
         {"name": "operations", "description": "Health and version."},
     ],

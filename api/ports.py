@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.limits import Limits
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
+from domain.inbox.acceptance import Envelope, Outcome, Source
 from domain.inbox.probes import Probe
 from domain.inbox.quarantine import Custody, Stray, StrayName
 from domain.journal import JournalEvent
@@ -17,6 +18,7 @@ from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import AddressOrder, MeetingOrder
 from domain.meetings.views import MailView, MeetingFilter, MeetingView, MessageView
 from domain.outbox.place import Place
+from domain.outbox.provider import ProviderEvent
 from domain.people.model import Person
 from domain.people.requests import PeopleFilter
 from domain.people.rules import Change, Edit
@@ -277,6 +279,23 @@ class Fence(Protocol):
 
     async def adopt(self, at: datetime) -> Place:
         """Make this the place that mail leaves from, whatever it was before."""
+
+
+class Reception(Protocol):
+    """The inbox, for mail that comes over HTTP."""
+
+    async def accept(self, raw: bytes, envelope: Envelope, source: Source) -> tuple[Outcome, ...]:
+        """Keep a mail durably, and say what became of it for each recipient. Raises
+        `Unavailable`."""
+        ...
+
+
+class ProviderEvents(Protocol):
+    """What mail providers say became of messages."""
+
+    async def take(self, event: ProviderEvent) -> bool:
+        """Heed `event`, whether it comes once or often; False when it is about no message of
+        ours. Raises `Unavailable`."""
         ...
 
 
@@ -305,6 +324,8 @@ class Ports:
     probes: Probes
     fence: Fence
     strays: Strays
+    reception: Reception
+    provider_events: ProviderEvents
     poke: Callable[[str], None]
     clock: Callable[[], datetime]
     limits: Limits

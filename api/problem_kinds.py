@@ -46,6 +46,11 @@ KINDS: dict[str, Kind] = {
         "No acceptable representation",
         "Resources are application/prs.hal-forms+json, application/hal+json or application/json.",
     ),
+    "stale-signature": Kind(
+        406,
+        "The signature is too old",
+        "It was right once. Sign anew, and compare your clock; repeating this changes nothing.",
+    ),
     "refused": Kind(
         409,
         "Not possible now",

@@ -25,6 +25,7 @@ from settings import Settings
 NOW = datetime(2027, 2, 20, 10, 0, tzinfo=UTC)
 SECRET = b"s" * 32
 BASE_URL = "https://parley.example.org"
+MAIL_DOMAIN = "parley.example.org"
 
 
 @dataclass
@@ -152,11 +153,11 @@ def client_for(app: FastAPI, key: str) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def house_over(
-    database: Database, place: Path, *, prompt: bool = False
+    database: Database, place: Path, *, prompt: bool = False, **more: Any
 ) -> AsyncIterator[House]:
-    """A house over an open, empty database, with `place` for its files."""
+    """A house over an open, empty database, with `place` for its files and `more` settings."""
     clock = Clock()
-    settings = Settings(base_url=BASE_URL, mail_domain="parley.example.org", data_dir=place)
+    settings = Settings(base_url=BASE_URL, mail_domain=MAIL_DOMAIN, data_dir=place, **more)
     store = SqlMeetingStore(database, SECRET, settings.mail_domain, settings.base_url)
     saga = InlineSaga(store, clock, prompt)
     app = create_app(Parts(settings, database, SECRET, saga.poke, clock))

@@ -6,10 +6,8 @@ from adapters.intake.accepting import Reception
 from domain.access import Scope
 from domain.inbox.acceptance import Envelope, Source, Way
 from tests.adapters.intake.letters import ANA, DOMAIN, MAIL, address, given_a_meeting
-from tests.api.house import House
+from tests.api.house import MAIL_DOMAIN, House
 from tests.api.test_walk import hrefs
-
-MAIL_DOMAIN = "parley.example.org"
 
 
 async def quarantined(house: House, count: int = 1) -> None:

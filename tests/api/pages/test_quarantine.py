@@ -8,11 +8,10 @@ from adapters.intake.accepting import Reception
 from domain.access import Scope
 from domain.inbox.acceptance import Envelope, Source, Way
 from tests.adapters.intake.letters import DOMAIN, MAIL, address, given_a_meeting
-from tests.api.house import House
+from tests.api.house import MAIL_DOMAIN, House
 from tests.api.pages.test_desk import signed_in
 from tests.api.pages.visitor import Visitor, actions_of, form_to
 
-MAIL_DOMAIN = "parley.example.org"
 REPLAY, DISCARD = "/desk/quarantine/q1/replay", "/desk/quarantine/q1/discard"
 
 

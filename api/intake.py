@@ -1,0 +1,167 @@
+"""Mail in over HTTP, signed: generic, and as Postmark and Mailgun post it; and what they say
+became of our own mail.
+
+Durable, then 200; a fault of ours is a 503, and so is a mailbox that is full: they try again. A
+repeated mail gets the same answer, since its message key makes it one mail.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from api.intake_bodies import (
+    addresses_in,
+    form_fields,
+    json_object,
+    mailgun_event,
+    mailgun_mail,
+    postmark_event,
+    postmark_mail,
+    text_of,
+)
+from api.openapi import Responses, problem_responses
+from api.peers import peer_of
+from api.ports import Ports, PortsDep
+from domain.errors import Unavailable, WrongKey
+from domain.inbox.acceptance import Envelope, Outcome, Source, Way, worst
+from domain.inbox.signing import check_basic, check_mailgun, check_standard
+from domain.outbox.provider import ProviderEvent
+from domain.values import scrubbed
+
+router = APIRouter(prefix="/intake", tags=["intake"])
+
+POSTMARK_USER = "postmark"
+
+_TAKEN: Responses = {
+    200: {"description": "Durably kept; what became of it for each recipient"},
+    **problem_responses(401, 406, 413, 422, 429, 503),
+}
+_HEARD: Responses = {
+    200: {"description": "Noted, or of a kind that says nothing about delivery"},
+    **problem_responses(401, 406, 413, 422, 429, 503),
+}
+_Text = Annotated[str, Header(max_length=4000)]
+
+
+@router.post("/raw", summary="Take a mail in", responses=_TAKEN)
+async def take_raw(
+    request: Request,
+    ports: PortsDep,
+    webhook_id: _Text = "",
+    webhook_timestamp: _Text = "",
+    webhook_signature: _Text = "",
+    parley_mail_from: _Text = "",
+    parley_rcpt_to: _Text = "",
+) -> Response:
+    """The body is the mail, byte for byte. `Parley-Rcpt-To` names whom it is for, with commas
+    between several, `Parley-Mail-From` the envelope sender (empty for a bounce). Signed by the
+    Standard Webhooks scheme with `PARLEY_INTAKE_WEBHOOK_SECRET`."""
+    body = await request.body()
+
+    def check() -> None:
+        check_standard(
+            _set(ports.settings.intake_webhook_secret, "PARLEY_INTAKE_WEBHOOK_SECRET"),
+            webhook_id,
+            webhook_timestamp,
+            webhook_signature,
+            body,
+            ports.clock(),
+        )
+
+    _checked(request, ports, check)
+    sender = scrubbed(parley_mail_from, limit=320).strip("<> ")
+    envelope = Envelope(mail_from=sender, recipients=addresses_in(parley_rcpt_to))
+    return await _take(ports, body, envelope, Way.WEBHOOK)
+
+
+@router.post("/postmark", summary="Take a mail in from Postmark", responses=_TAKEN)
+async def take_postmark(request: Request, ports: PortsDep, authorization: _Text = "") -> Response:
+    """The inbound webhook of Postmark, with the raw email content included."""
+    _check_postmark(request, ports, authorization)
+    raw, envelope = postmark_mail(json_object(await request.body()))
+    return await _take(ports, raw, envelope, Way.POSTMARK)
+
+
+@router.post("/postmark/events", summary="Hear from Postmark", responses=_HEARD)
+async def hear_postmark(request: Request, ports: PortsDep, authorization: _Text = "") -> Response:
+    """Delivery, Bounce and SpamComplaint; other kinds are answered and ignored."""
+    _check_postmark(request, ports, authorization)
+    return await _hear(ports, postmark_event(json_object(await request.body()), ports.clock()))
+
+
+@router.post("/mailgun", summary="Take a mail in from Mailgun", responses=_TAKEN)
+@router.post("/mailgun/mime", include_in_schema=False)
+async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = "") -> Response:
+    """A route of Mailgun to `/intake/mailgun/mime`: its posts then carry the mail as it came. A
+    signature that is too old is a 406, after which Mailgun stops."""
+    fields = form_fields(content_type, await request.body())
+    named = [text_of(fields, name) for name in ("timestamp", "token", "signature")]
+    _check_mailgun(request, ports, named)
+    raw, envelope = mailgun_mail(fields)
+    return await _take(ports, raw, envelope, Way.MAILGUN)
+
+
+@router.post("/mailgun/events", summary="Hear from Mailgun", responses=_HEARD)
+async def hear_mailgun(request: Request, ports: PortsDep) -> Response:
+    """`delivered`, `failed` and `complained`; other kinds are answered and ignored."""
+    document = json_object(await request.body())
+    signature = document.get("signature")
+    signed = signature if isinstance(signature, dict) else {}
+    named = [str(signed.get(name, "")) for name in ("timestamp", "token", "signature")]
+    _check_mailgun(request, ports, named)
+    return await _hear(ports, mailgun_event(document, ports.clock()))
+
+
+def _check_postmark(request: Request, ports: Ports, authorization: str) -> None:
+    def check() -> None:
+        password = _set(ports.settings.postmark_password, "PARLEY_POSTMARK_PASSWORD")
+        check_basic(POSTMARK_USER, password, authorization)
+
+    _checked(request, ports, check)
+
+
+def _check_mailgun(request: Request, ports: Ports, named: Sequence[str]) -> None:
+    timestamp, token, signature = named
+
+    def check() -> None:
+        key = _set(ports.settings.mailgun_signing_key, "PARLEY_MAILGUN_SIGNING_KEY")
+        check_mailgun(key, timestamp, token, signature, ports.clock())
+
+    _checked(request, ports, check)
+
+
+def _set(secret: str, name: str) -> str:
+    """Raises `WrongKey`, which senders try again after: what waits is not lost meanwhile."""
+    if not secret:
+        raise WrongKey(f"This way in is not set up here: {name} is empty.")
+    return secret
+
+
+def _checked(request: Request, ports: Ports, check: Callable[[], None]) -> None:
+    """Raises what `check` does, and `TooMany` for a peer that has guessed too often."""
+    guesser = f"intake {peer_of(request)}"
+    ports.limits.guesses.check(guesser)
+    try:
+        check()
+    except WrongKey:
+        ports.limits.guesses.take(guesser)
+        raise
+
+
+async def _take(ports: Ports, raw: bytes, envelope: Envelope, way: Way) -> Response:
+    outcomes = await ports.reception.accept(raw, envelope, Source(way=way))
+    if worst(outcomes).must_come_again:
+        raise Unavailable("Too much has come to this mailbox; try again later.")
+    return JSONResponse({"outcomes": [_shown(one) for one in outcomes]})
+
+
+def _shown(outcome: Outcome) -> dict[str, str]:
+    return outcome.model_dump(mode="json")
+
+
+async def _hear(ports: Ports, event: ProviderEvent | None) -> Response:
+    known = event is not None and await ports.provider_events.take(event)
+    return JSONResponse({"known": known})

@@ -1,0 +1,203 @@
+"""What Postmark and Mailgun post, as mails with envelopes and as events about our own mail.
+
+Of what they send only this is read; the rest changes without notice. Raises `BadInput` for what
+is not theirs.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from python_multipart import FormParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+
+from domain.errors import BadInput
+from domain.inbox.acceptance import Envelope
+from domain.outbox.model import DeliveryFate
+from domain.outbox.provider import ProviderEvent
+from domain.values import scrubbed
+
+MOST_FIELDS = 200
+MOST_RECIPIENTS = 20
+
+_ADDRESS = 320
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises `BadInput` for anything else."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise BadInput("The body is not a JSON object.")
+    return document
+
+
+def form_fields(content_type: str, body: bytes) -> dict[str, bytes]:
+    """The fields of a form as bytes, which is what a mail is; files count as fields too."""
+    media, options = parse_options_header(content_type)
+    if media == b"multipart/form-data":
+        return _parts(options.get(b"boundary", b""), body)
+    if media != b"application/x-www-form-urlencoded" or body.count(b"&") >= MOST_FIELDS:
+        raise BadInput("The body is not a form, or has too many fields.")
+    pairs = (pair.partition(b"=") for pair in body.replace(b"+", b" ").split(b"&"))
+    return {_name(unquote_to_bytes(name)): unquote_to_bytes(value) for name, _, value in pairs}
+
+
+def _parts(boundary: bytes, body: bytes) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+
+    def keep(name: bytes | None, value: bytes) -> None:
+        if len(found) >= MOST_FIELDS:
+            raise BadInput("The form has too many fields.")
+        found[_name(name or b"")] = value
+
+    def keep_file(file: Any) -> None:
+        file.file_object.seek(0)
+        keep(file.field_name, file.file_object.read())
+
+    def keep_field(field: Any) -> None:
+        keep(field.field_name, field.value or b"")
+
+    try:
+        in_memory = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
+        parser = FormParser(
+            "multipart/form-data", keep_field, keep_file, boundary=boundary, config=in_memory
+        )
+        parser.write(body)
+        parser.finalize()
+    except FormParserError:
+        raise BadInput("The body is not a form.") from None
+    return found
+
+
+def _name(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
+
+
+def addresses_in(text: str) -> tuple[str, ...]:
+    """Bare addresses with commas between them."""
+    found = [scrubbed(one, limit=_ADDRESS).strip("<> ") for one in text.split(",")]
+    return tuple(one for one in found if one)[:MOST_RECIPIENTS]
+
+
+def postmark_mail(document: Mapping[str, Any]) -> tuple[bytes, Envelope]:
+    """The raw mail and its envelope. Source: Postmark, "Inbound webhook"."""
+    raw = document.get("RawEmail")
+    if not isinstance(raw, str) or not raw:
+        raise BadInput(
+            "There is no RawEmail; include the raw email content in the settings of the "
+            "inbound stream.",
+            field="RawEmail",
+        )
+    sender = _text(_object(document.get("FromFull")).get("Email")) or _text(document.get("From"))
+    recipients = addresses_in(_text(document.get("OriginalRecipient")))
+    return raw.encode("utf-8", "replace"), Envelope(mail_from=sender, recipients=recipients)
+
+
+def mailgun_mail(fields: Mapping[str, bytes]) -> tuple[bytes, Envelope]:
+    """The raw mail and its envelope. Source: Mailgun, "Receive, forward and store messages"."""
+    raw = fields.get("body-mime")
+    if not raw:
+        raise BadInput(
+            "There is no body-mime; let the address of the route end in `mime`.", field="body-mime"
+        )
+    sender, recipient = text_of(fields, "sender"), text_of(fields, "recipient")
+    return raw, Envelope(mail_from=sender, recipients=addresses_in(recipient))
+
+
+def text_of(fields: Mapping[str, bytes], name: str) -> str:
+    return scrubbed(fields.get(name, b"").decode("utf-8", "replace"), limit=4000)
+
+
+def postmark_event(document: Mapping[str, Any], now: datetime) -> ProviderEvent | None:
+    """None for kinds that say nothing about delivery. Source: Postmark, "Webhooks overview"."""
+    match _text(document.get("RecordType")):
+        case "Delivery":
+            fate, at = DeliveryFate.DELIVERED, document.get("DeliveredAt")
+        case "Bounce":
+            fate, at = _postmark_bounce(document), document.get("BouncedAt")
+        case "SpamComplaint":
+            fate, at = DeliveryFate.COMPLAINED, document.get("BouncedAt")
+        case _:
+            return None
+    named = _text(_object(document.get("Metadata")).get("message-id"))
+    return ProviderEvent(
+        provider="postmark",
+        message_id=_bracketed(named),
+        provider_id=_text(document.get("MessageID")),
+        recipient=_text(document.get("Recipient")) or _text(document.get("Email")),
+        fate=fate,
+        detail=_text(document.get("Details")) or _text(document.get("Description")),
+        at=_instant(at, now),
+    )
+
+
+def _postmark_bounce(document: Mapping[str, Any]) -> DeliveryFate:
+    """Of its bounces only some mean that the address is dead."""
+    final = {"HardBounce", "BadEmailAddress", "ManuallyDeactivated", "Blocked", "DMARCPolicy"}
+    is_final = _text(document.get("Type")) in final
+    return DeliveryFate.BOUNCED if is_final else DeliveryFate.DELAYED
+
+
+def mailgun_event(document: Mapping[str, Any], now: datetime) -> ProviderEvent | None:
+    """None for kinds that say nothing about delivery. Source: Mailgun, "Tracking messages"."""
+    data = _object(document.get("event-data"))
+    fate = _mailgun_fate(_text(data.get("event")), _text(data.get("severity")))
+    if fate is None:
+        return None
+    status = _object(data.get("delivery-status"))
+    headers = _object(_object(data.get("message")).get("headers"))
+    return ProviderEvent(
+        provider="mailgun",
+        message_id=_bracketed(_text(headers.get("message-id"))),
+        provider_id=_text(data.get("id")),
+        recipient=_text(data.get("recipient")),
+        fate=fate,
+        status=_text(status.get("enhanced-code")) or None,
+        detail=_text(status.get("message")) or _text(status.get("description")),
+        at=_instant(data.get("timestamp"), now),
+    )
+
+
+def _mailgun_fate(event: str, severity: str) -> DeliveryFate | None:
+    match event, severity:
+        case "delivered", _:
+            return DeliveryFate.DELIVERED
+        case "failed", "permanent":
+            return DeliveryFate.BOUNCED
+        case "failed", _:
+            return DeliveryFate.DELAYED
+        case "complained", _:
+            return DeliveryFate.COMPLAINED
+        case _:
+            return None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return scrubbed(value, limit=1000) if isinstance(value, str) else ""
+
+
+def _bracketed(message_id: str) -> str:
+    return f"<{message_id.strip('<>')}>" if message_id else ""
+
+
+def _instant(value: Any, now: datetime) -> datetime:
+    """The instant that is named, if it makes sense, else `now`: it is only shown."""
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value)
+            named = at if at.tzinfo else at.replace(tzinfo=UTC)
+        else:
+            named = datetime.fromtimestamp(float(value), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now
+    return named.astimezone(UTC) if 1970 < named.year < 2100 else now

@@ -1,0 +1,79 @@
+"""Whether a mail or an event that came over HTTP was sent by whom it says: by Standard Webhooks,
+by Mailgun's signature, or by a password.
+
+The signatures are of the delivery, not of who wrote the mail. A wrong one may be a fault of ours
+in the settings, so it is refused in a way that is tried again; an old one never gets better.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+
+from domain.errors import Refused, WrongKey
+
+STANDARD_WITHIN = timedelta(minutes=5)
+"""How far a timestamp may be from our clock. Source: Standard Webhooks 1.0.0, "Verifying"."""
+
+MAILGUN_WITHIN = timedelta(hours=12)
+"""As above; longer than Mailgun's retries go on (8 hours), since those may carry the first
+signature. Within it a repeated mail is known by its message key."""
+
+_SECRET = "whsec_"
+_MALFORMED = "The signature is not there, or is not one of ours; look at the secret in both places."
+
+
+class StaleSignature(Refused):
+    """Rightly signed, too long ago: it may have been overheard and repeated."""
+
+    code = "stale-signature"
+
+    def __init__(self) -> None:
+        super().__init__("The signature is too old, or your clock and ours differ.")
+
+
+def check_standard(
+    secret: str, id: str, timestamp: str, signatures: str, body: bytes, now: datetime
+) -> None:
+    """Raises `WrongKey`, `StaleSignature`. Source: Standard Webhooks 1.0.0, "Signature scheme"."""
+    key = _decoded(secret.removeprefix(_SECRET)) or secret.encode()
+    signed = b".".join((id.encode(), timestamp.encode(), body))
+    right = base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
+    given = [one[3:].encode() for one in signatures.split() if one.startswith("v1,")]
+    if not id or not any(hmac.compare_digest(right, one) for one in given):
+        raise WrongKey(_MALFORMED)
+    _check_age(timestamp, now, STANDARD_WITHIN)
+
+
+def check_mailgun(key: str, timestamp: str, token: str, signature: str, now: datetime) -> None:
+    """Raises `WrongKey`, `StaleSignature`. It covers the delivery alone, not what is in it.
+    Source: Mailgun, "Securing Webhooks"."""
+    right = hmac.digest(key.encode(), f"{timestamp}{token}".encode(), hashlib.sha256).hex()
+    if not token or not hmac.compare_digest(right.encode(), signature.lower().encode()):
+        raise WrongKey(_MALFORMED)
+    _check_age(timestamp, now, MAILGUN_WITHIN)
+
+
+def check_basic(user: str, password: str, authorization: str) -> None:
+    """Raises `WrongKey` unless the header is HTTP Basic with this user and password (RFC 7617)."""
+    scheme, _, given = authorization.partition(" ")
+    right = f"{user}:{password}".encode()
+    is_right = hmac.compare_digest(right, _decoded(given.strip()) or b"")
+    if scheme.lower() != "basic" or not is_right:
+        raise WrongKey(f"This needs HTTP Basic with the user {user!r} and the password set for it.")
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _check_age(timestamp: str, now: datetime, within: timedelta) -> None:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
+        raise WrongKey(_MALFORMED)
+    age = now - datetime.fromtimestamp(int(timestamp), UTC)
+    if abs(age) > within:
+        raise StaleSignature

@@ -1,0 +1,298 @@
+"""Mail in over HTTP: signed, durable before 200, and refused so that nothing is lost."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from adapters.db.database import Database
+from adapters.db.schema import outbox_events
+from adapters.intake.accepting import Reception
+from api.bodies import LARGEST_BODY, LARGEST_MAIL
+from domain.errors import Unavailable
+from domain.inbox.acceptance import SIZE_LIMIT, Envelope, Outcome, Source
+from tests.adapters.intake.letters import ANA, DOMAIN, MAIL, address, given_a_meeting, kept
+from tests.adapters.outbox_rows import draft, enqueue
+from tests.api.house import MAIL_DOMAIN, NOW, House, house_over
+
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+KEY = "mailgun-key"
+OURS = address().replace(DOMAIN, MAIL_DOMAIN)
+LARGE = MAIL + b"x" * SIZE_LIMIT
+
+
+@pytest.fixture
+async def house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[House]:
+    await given_a_meeting(sqlite_database)
+    settings: dict[str, Any] = {
+        "intake_webhook_secret": SECRET,
+        "postmark_password": "pass word",
+        "mailgun_signing_key": KEY,
+    }
+    async with house_over(sqlite_database, tmp_path, **settings) as house:
+        house.client.headers.pop("Authorization")
+        yield house
+
+
+def signed(body: bytes, *, at: int = 0, secret: str = SECRET, **more: str) -> dict[str, str]:
+    """The headers of Standard Webhooks."""
+    id, timestamp = "msg_1", str(int(NOW.timestamp()) + at)
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    content = f"{id}.{timestamp}.".encode() + body
+    digest = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    return {
+        "webhook-id": id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,bm9uZQ== v1,{digest}",
+        **more,
+    }
+
+
+async def send_raw(house: House, raw: bytes = MAIL, to: str = OURS, **more: Any) -> httpx.Response:
+    headers = signed(raw, **more) | {"parley-mail-from": f"<{ANA}>", "parley-rcpt-to": to}
+    return await house.client.post("/intake/raw", content=raw, headers=headers)
+
+
+def basic(password: str = "pass word") -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"postmark:{password}".encode()).decode()}
+
+
+async def send_postmark(house: House, raw: bytes = MAIL, to: str = OURS) -> httpx.Response:
+    body = {"FromFull": {"Email": ANA}, "OriginalRecipient": to, "RawEmail": raw.decode()}
+    return await house.client.post("/intake/postmark", json=body, headers=basic())
+
+
+def mailgun(at: int = 0, key: str = KEY) -> dict[str, str]:
+    timestamp = str(int(NOW.timestamp()) + at)
+    digest = hmac.digest(key.encode(), f"{timestamp}token".encode(), hashlib.sha256).hex()
+    return {"timestamp": timestamp, "token": "token", "signature": digest}
+
+
+async def send_mailgun(
+    house: House, raw: bytes = MAIL, to: str = OURS, **more: Any
+) -> httpx.Response:
+    fields = {"recipient": to, "sender": ANA, "body-mime": raw, **mailgun(**more)}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return await house.client.post(
+        "/intake/mailgun/mime", content=urlencode(fields).encode(), headers=form
+    )
+
+
+WAYS = {"webhook": send_raw, "postmark": send_postmark, "mailgun": send_mailgun}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_mail_is_in_the_inbox_before_200_and_once_however_often_it_comes(
+    house: House, way: str
+) -> None:
+    answers = [await WAYS[way](house) for _ in range(2)]
+
+    [row] = await kept(house.database)
+    assert (row.raw, row.mail_from, row.source, row.copies) == (MAIL, ANA, way, 2)
+    for answer in answers:
+        assert answer.status_code == 200, answer.text
+        [outcome] = answer.json()["outcomes"]
+        assert outcome == {"recipient": OURS, "admission": "accepted", "key": row.key}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_mail_for_nobody_or_too_large_is_kept_and_not_sent_again(
+    house: House, way: str
+) -> None:
+    nobody = await WAYS[way](house, to="x@example.org")
+    large = await WAYS[way](house, raw=LARGE)
+
+    assert [one.status_code for one in (nobody, large)] == [200, 200]
+    assert nobody.json()["outcomes"][0]["admission"] == "quarantined"
+    assert large.json()["outcomes"][0]["admission"] == "quarantined"
+    assert await kept(house.database) == []
+
+
+class Broken(Reception):
+    async def accept(self, raw: bytes, envelope: Envelope, source: Source) -> tuple[Outcome, ...]:
+        raise Unavailable("The database did not answer in time.")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_our_own_fault_is_tried_again(house: House, way: str) -> None:
+    broken = Broken(house.database, MAIL_DOMAIN)
+    house.app.state.ports = replace(house.app.state.ports, reception=broken)
+
+    answer = await WAYS[way](house)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_full_mailbox_is_tried_again(
+    house: House, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.MOST_UNREAD", 0)
+
+    assert (await WAYS[way](house)).status_code == 503
+    assert await kept(house.database) == []
+
+
+async def test_a_mail_of_eight_bits_arrives_as_it_was(house: House) -> None:
+    raw = MAIL + b"\xe9\xff\x00\r\n"
+
+    await send_raw(house, raw)
+    await send_mailgun(house, raw)
+
+    assert [(row.raw, row.copies) for row in await kept(house.database)] == [(raw, 2)]
+
+
+async def test_mailgun_may_post_parts(house: House) -> None:
+    fields = {"recipient": OURS, "sender": ANA, **mailgun()}
+
+    answer = await house.client.post(
+        "/intake/mailgun", data=fields, files={"body-mime": ("mail.eml", LARGE[:1_000_000])}
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert [row.raw for row in await kept(house.database)] == [LARGE[:1_000_000]]
+
+
+async def test_wrong_signatures_are_refused_and_keep_nothing(house: House) -> None:
+    forged = await house.client.post("/intake/raw", content=MAIL, headers=signed(b"other"))
+    unsigned = await house.client.post("/intake/raw", content=MAIL)
+    other = "whsec_" + base64.b64encode(b"x" * 32).decode()
+    answers = [
+        forged,
+        unsigned,
+        await send_raw(house, secret=other),
+        await house.client.post("/intake/postmark", json={}, headers=basic("wrong")),
+        await house.client.post("/intake/postmark", json={}),
+        await send_mailgun(house, key="wrong"),
+        await house.client.post("/intake/postmark/events", json={}),
+        await house.client.post("/intake/mailgun/events", json={"signature": mailgun(key="x")}),
+    ]
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert await kept(house.database) == []
+
+
+async def test_an_old_signature_is_refused_for_good(house: House) -> None:
+    await send_mailgun(house)
+    house.clock.now += timedelta(hours=11)
+    assert (await send_mailgun(house)).status_code == 200  # Mailgun may still be trying
+    house.clock.now += timedelta(hours=2)
+
+    assert (await send_mailgun(house)).status_code == 406
+    assert (await send_raw(house)).status_code == 406
+    house.clock.now = NOW
+    assert (await send_raw(house, at=301)).status_code == 406
+
+
+async def test_guessing_the_password_comes_to_an_end(house: House) -> None:
+    for _ in range(100):
+        await house.client.post("/intake/postmark", json={}, headers=basic("wrong"))
+
+    assert (await send_postmark(house)).status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/intake/raw", "/intake/postmark", "/intake/mailgun"])
+async def test_a_way_that_is_not_set_up_is_shut(
+    sqlite_database: Database, tmp_path: Path, path: str
+) -> None:
+    async with house_over(sqlite_database, tmp_path) as house:
+        headers = signed(b"x", secret="") | basic("")
+        answer = await house.client.post(path, content=b"x", headers=headers)
+        large = await house.client.post(path, content=b"x" * (LARGEST_BODY + 1))
+
+    assert answer.status_code in (401, 422)
+    assert large.status_code == 413
+
+
+async def test_too_much_is_refused_before_it_is_read(house: House) -> None:
+    headers = {"Content-Length": str(LARGEST_MAIL + 1)}
+
+    assert (
+        await house.client.post("/intake/raw", content=b"x", headers=headers)
+    ).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{", b'{"RawEmail": 7}', b'{"RawEmail": ""}', b'{"x": ' + b"[" * 50_000, b"\xff"],
+)
+async def test_what_is_no_mail_is_a_clear_refusal(house: House, body: bytes) -> None:
+    headers = basic() | {"Content-Type": "application/json"}
+    for path in ("/intake/postmark", "/intake/postmark/events", "/intake/mailgun"):
+        answer = await house.client.post(path, content=body, headers=headers)
+        assert answer.status_code in (200, 400, 401, 422), answer.text
+    assert await kept(house.database) == []
+
+
+async def heard(database: Database) -> list[tuple[int, str]]:
+    query = sa.select(outbox_events.c.message_id, outbox_events.c.type)
+    return await database.read(lambda c: [tuple(row) for row in c.execute(query)])
+
+
+async def test_mailguns_events_reach_the_message_once(house: House) -> None:
+    letter = draft()
+    [message] = await enqueue(house.database, letter)
+    body = {
+        "signature": mailgun(),
+        "event-data": {
+            "event": "failed",
+            "severity": "permanent",
+            "id": "abc",
+            "timestamp": NOW.timestamp(),
+            "recipient": "ANA@example.org",
+            "message": {"headers": {"message-id": letter.message_id.strip("<>")}},
+            "delivery-status": {"code": 550, "message": "no such user"},
+        },
+    }
+
+    answers = [await house.client.post("/intake/mailgun/events", json=body) for _ in range(2)]
+
+    assert [answer.json() for answer in answers] == [{"known": True}] * 2
+    assert await heard(house.database) == [(message, "provider-bounced")]
+
+
+@pytest.mark.parametrize(
+    ("record", "word"),
+    [
+        ({"RecordType": "Delivery", "Recipient": "ana@example.org"}, "provider-delivered"),
+        ({"RecordType": "Bounce", "Type": "HardBounce"}, "provider-bounced"),
+        ({"RecordType": "Bounce", "Type": "Transient"}, "provider-delayed"),
+        ({"RecordType": "SpamComplaint", "BouncedAt": "nonsense"}, "provider-complained"),
+        ({"RecordType": "Open"}, None),
+        ({}, None),
+    ],
+)
+async def test_postmarks_events_say_what_became_of_it(
+    house: House, record: dict[str, Any], word: str | None
+) -> None:
+    letter = draft()
+    [message] = await enqueue(house.database, letter)
+    body = {"MessageID": "guid", "Metadata": {"message-id": letter.message_id}, **record}
+
+    answer = await house.client.post("/intake/postmark/events", json=body, headers=basic())
+
+    assert answer.json() == {"known": word is not None}
+    assert await heard(house.database) == ([(message, word)] if word else [])
+
+
+async def test_events_about_nothing_of_ours_are_answered(house: House) -> None:
+    data = {"event": "delivered", "recipient": "x@y", "message": {"headers": {"message-id": "x"}}}
+    bodies: list[dict[str, Any]] = [
+        {"event-data": data},
+        {"event-data": []},
+        {"event-data": {"timestamp": 1e400}},
+    ]
+    for body in bodies:
+        text = json.dumps({"signature": mailgun(), **body}).replace("Infinity", "1e400")
+        answer = await house.client.post("/intake/mailgun/events", content=text.encode())
+        assert answer.json() == {"known": False}
