@@ -11,7 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapters.db import outbox_events
+from adapters.db import message_events, outbox_events
 from adapters.db.schema import outbox
 from domain.outbox.marks import mark_of
 from domain.outbox.model import MessageState, Proof
@@ -54,6 +54,7 @@ def prove(c: sa.Connection, messages: Collection[int], proof: Proof, at: datetim
     values = {"ids": sorted(messages), "how": proof.value, "at": at}
     proved = sorted(c.execute(_PROVE, values).scalars())
     outbox_events.note(c, proved, "proved", at, detail=_HOW[proof])
+    message_events.tell_owners(c, [(one, MessageState.SENT) for one in proved], at)
     c.execute(_REMEMBER, values)
     return proved
 

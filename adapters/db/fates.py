@@ -7,11 +7,20 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from adapters.db import inputs
+from adapters.db.schema import outbox, parties
 from domain.meetings.messages import Undelivered
+from domain.outbox.bounces import cause_of
 from domain.outbox.model import MessageState
 from domain.sagas import has_saga
+from domain.values import same_mailbox
 
-_TOLD = frozenset({MessageState.FAILED, MessageState.UNCERTAIN})
+_LOST = frozenset({MessageState.FAILED, MessageState.SUPPRESSED, MessageState.EXPIRED})
+_ROW = sa.select(outbox.c.recipient, outbox.c.optional, outbox.c.last_reply).where(
+    outbox.c.id == sa.bindparam("message")
+)
+_PRESENT = sa.select(parties.c.address).where(
+    parties.c.meeting_id == sa.bindparam("meeting"), parties.c.number == sa.bindparam("number")
+)
 
 
 class Fate(NamedTuple):
@@ -26,7 +35,10 @@ class Fate(NamedTuple):
 
 
 def tell_sagas(c: sa.Connection, fates: Iterable[Fate]) -> list[str]:
-    """Make letters to parties that failed, or may have, inputs; gives the streams to poke.
+    """Make letters to parties that did not leave, or may not have, inputs; gives the streams to
+    poke. Not what is optional and was held back: that the recipient unsubscribed, or that a
+    reminder came too late, says nothing about the address. Not letters to an address that the
+    party no longer has.
 
     The key makes each of the two one input, for ever: a letter that was uncertain may still turn
     out to have failed.
@@ -37,10 +49,19 @@ def tell_sagas(c: sa.Connection, fates: Iterable[Fate]) -> list[str]:
 
 
 def _tell(c: sa.Connection, fate: Fate) -> bool:
-    if fate.state not in _TOLD or fate.party is None or not has_saga(fate.subject):
+    is_told = fate.state in _LOST or fate.state is MessageState.UNCERTAIN
+    if not is_told or fate.party is None or not has_saga(fate.subject):
         return False
-    is_certain = fate.state is MessageState.FAILED
-    body = Undelivered(party=fate.party, letter=fate.kind, certain=is_certain)
+    row = c.execute(_ROW, {"message": fate.id}).one()
+    held_back = fate.state in (MessageState.SUPPRESSED, MessageState.EXPIRED)
+    if (row.optional and held_back) or not _is_present(c, fate, row.recipient):
+        return False
+    body = Undelivered(
+        party=fate.party,
+        letter=fate.kind,
+        certain=fate.state in _LOST,
+        reason=_reason(fate.state, row.last_reply or ""),
+    )
     inputs.accept(
         c,
         stream=fate.subject,
@@ -49,3 +70,20 @@ def _tell(c: sa.Connection, fate: Fate) -> bool:
         received_at=fate.at,
     )
     return True
+
+
+def _is_present(c: sa.Connection, fate: Fate, recipient: str) -> bool:
+    """Whether the party is still written to at `recipient`; also where that is not known."""
+    which = {"meeting": fate.subject.partition("/")[2], "number": fate.party}
+    present = c.execute(_PRESENT, which).scalar()
+    return present is None or same_mailbox(present, recipient)
+
+
+def _reason(state: MessageState, last_reply: str) -> str:
+    match state:
+        case MessageState.FAILED:
+            return cause_of(None, last_reply).value
+        case MessageState.UNCERTAIN:
+            return ""
+        case _:
+            return state.value

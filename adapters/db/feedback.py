@@ -10,13 +10,21 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from adapters.db import evidence, inbox, outbox, outbox_events, suppressions
+from adapters.db import (
+    evidence,
+    inbox,
+    message_events,
+    outbox,
+    outbox_events,
+    suppressions,
+)
 from adapters.db.schema import inbox as inbox_table
 from adapters.db.schema import outbox as outbox_table
 from domain.access import Purpose
 from domain.inbox.model import Arrival, Reading, Verdict
 from domain.inbox.returned import failure_in, is_returned
 from domain.outbox.bounces import cause_of, fate_of, outweighs
+from domain.outbox.events import event_of_fate
 from domain.outbox.model import DeliveryFate, Proof
 from domain.outbox.suppression import after_bounce, after_complaint
 from domain.values import same_mailbox
@@ -126,6 +134,7 @@ def _note_fate(
     if not c.execute(_NOTE_FATE[fate], {"message": about.id}).rowcount:
         return False
     outbox_events.note(c, [about.id], fate.value, at, detail=detail)
+    message_events.record(c, about.id, event_of_fate(fate), at, detail=detail)
     return True
 
 

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
+from adapters.db import refusals
 from adapters.db.bell import ring_after_commit
 from adapters.db.fates import Fate
 from adapters.db.outbox import BELL, is_in
 from adapters.db.outbox_claims import IS_ONE_OF, Held, these
+from adapters.db.refusals import Attempt
 from adapters.db.schema import outbox, outbox_attempts
 from domain.outbox.model import Claim, MessageState, Phase, Report
 from domain.outbox.rules import By, Ruling, origins, retry_delay, rule_on_unknown
@@ -107,6 +109,14 @@ def finish(c: sa.Connection, results: Sequence[Result]) -> dict[Held, MessageSta
     notes = [_note(one) for one in results if _held(one) in stands]
     if notes:
         c.execute(_NOTE, notes)
+    refusals.heed(
+        c,
+        (
+            Attempt(one.claim.id, one.report, stands[_held(one)], one.at)
+            for one in results
+            if _held(one) in stands
+        ),
+    )
     return stands
 
 
