@@ -34,7 +34,7 @@ NOW = datetime.now(UTC)
 REFUSED = Report(phase=Phase.RCPT, code=550, reply="no such user")
 NO_REPLY = Report(phase=Phase.DOT)
 LOST = Undelivered(party=1, letter="meeting.invitation", reason="no-such-mailbox")
-DOUBTFUL = LOST.model_copy(update={"certain": False})
+DOUBTFUL = LOST.model_copy(update={"certain": False, "reason": ""})
 
 
 class Poked:
