@@ -1,20 +1,15 @@
 """Keys and certificates for tests, made by the `openssl` program."""
 
-import os
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
 
-import pytest
-
-_MISSING = "openssl is not installed: what is promised about TLS and DKIM was NOT tested"
+from tests.needs import need
 
 
 def openssl(*arguments: str, cwd: Path) -> bytes:
     """Its output. Skips the test where there is no such program, fails it in CI."""
-    if shutil.which("openssl") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(_MISSING)
+    need("openssl", "openssl")
     done = subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=cwd)
     return done.stdout
 
