@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -54,7 +54,7 @@ def _tell(c: sa.Connection, fate: Fate) -> bool:
         return False
     row = c.execute(_ROW, {"message": fate.id}).one()
     held_back = fate.state in (MessageState.SUPPRESSED, MessageState.EXPIRED)
-    if (row.optional and held_back) or not _is_present(c, fate, row.recipient):
+    if (row.optional and held_back) or not _is_present(c, fate.subject, fate.party, row.recipient):
         return False
     body = Undelivered(
         party=fate.party,
@@ -62,19 +62,47 @@ def _tell(c: sa.Connection, fate: Fate) -> bool:
         certain=fate.state in _LOST,
         reason=_reason(fate.state, row.last_reply or ""),
     )
-    inputs.accept(
-        c,
-        stream=fate.subject,
-        key=f"outbox/{fate.id}/{fate.state.value}",
-        body=body.model_dump(mode="json"),
-        received_at=fate.at,
-    )
+    _accept(c, fate.subject, f"outbox/{fate.id}/{fate.state.value}", body, fate.at)
     return True
 
 
-def _is_present(c: sa.Connection, fate: Fate, recipient: str) -> bool:
+class Returned(Protocol):
+    """A message that came back."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def party(self) -> int | None: ...
+
+    @property
+    def recipient(self) -> str: ...
+
+
+def tell_returned(c: sa.Connection, message: Returned, reason: str, at: datetime) -> None:
+    """Make a letter to a party that came back, by other ways than a mail, an input of its saga."""
+    party, subject = message.party, message.subject
+    if party is None or not has_saga(subject):
+        return
+    if _is_present(c, subject, party, message.recipient):
+        body = Undelivered(party=party, letter=message.kind, reason=reason)
+        _accept(c, subject, f"outbox/{message.id}/bounced", body, at)
+
+
+def _accept(c: sa.Connection, stream: str, key: str, body: Undelivered, at: datetime) -> None:
+    dumped = body.model_dump(mode="json")
+    inputs.accept(c, stream=stream, key=key, body=dumped, received_at=at)
+
+
+def _is_present(c: sa.Connection, subject: str, party: int, recipient: str) -> bool:
     """Whether the party is still written to at `recipient`; also where that is not known."""
-    which = {"meeting": fate.subject.partition("/")[2], "number": fate.party}
+    which = {"meeting": subject.partition("/")[2], "number": party}
     present = c.execute(_PRESENT, which).scalar()
     return present is None or same_mailbox(present, recipient)
 

@@ -23,26 +23,40 @@ from adapters.db.schema import outbox as outbox_table
 from domain.access import Purpose
 from domain.inbox.model import Arrival, Reading, Verdict
 from domain.inbox.returned import failure_in, is_returned
-from domain.outbox.bounces import cause_of, fate_of, outweighs
+from domain.outbox.bounces import Cause, cause_of, fate_of, outweighs
 from domain.outbox.events import event_of_fate
 from domain.outbox.model import DeliveryFate, Proof
-from domain.outbox.suppression import after_bounce, after_complaint
+from domain.outbox.suppression import Measure, after_bounce, after_complaint
 from domain.values import same_mailbox
 
 
 class About(NamedTuple):
-    """The message that a mail is about."""
+    """The message that something was heard of."""
 
     id: int
     kind: str
     owner: str
     recipient: str
+    subject: str
+    party: int | None
 
 
 _ABOUT = sa.select(inbox_table.c.about).where(inbox_table.c.id == sa.bindparam("mail"))
 _MESSAGE = sa.select(*(outbox_table.c[name] for name in About._fields)).where(
     outbox_table.c.id == sa.bindparam("message")
 )
+
+
+class News(NamedTuple):
+    """What was heard of a message: its fate, and of a bounce the code (RFC 3463) and the words of
+    the other server. `source` is whoever said so, where that was not a mail. `is_partial`: some
+    of those behind the address got it."""
+
+    fate: DeliveryFate
+    status: str | None = None
+    words: str = ""
+    source: str = ""
+    is_partial: bool = False
 
 
 def message_about(c: sa.Connection, mail: Arrival) -> About | None:
@@ -73,44 +87,60 @@ def _heed_report(c: sa.Connection, mail: Arrival, reading: Reading, at: datetime
     if about is None:
         return
     evidence.prove(c, [about.id], Proof.REPORT, at)
+    news = _news(reading)
+    if news is not None:
+        learn(c, about, news, at)
+
+
+def _news(reading: Reading) -> News | None:
     if reading.complaint is not None:
-        _complained(c, about, reading.complaint.kind, at)
-        return
-    match _fate(reading):
-        case DeliveryFate.BOUNCED:
-            _bounced(c, about, reading, at)
-        case DeliveryFate.DELIVERED:
-            _note_fate(c, about, DeliveryFate.DELIVERED, at)
-            suppressions.lift_disproved(c, about.owner, about.recipient, at)
-        case DeliveryFate.DELAYED:
-            _note_fate(c, about, DeliveryFate.DELAYED, at)
-
-
-def _fate(reading: Reading) -> DeliveryFate | None:
+        return News(DeliveryFate.COMPLAINED, words=reading.complaint.kind)
+    fate = DeliveryFate.BOUNCED if is_returned(reading) else None
     if reading.delivery is not None:
-        return fate_of(reading.delivery.action)
-    return DeliveryFate.BOUNCED if is_returned(reading) else None
-
-
-def _bounced(c: sa.Connection, about: About, reading: Reading, at: datetime) -> None:
-    status, words = failure_in(reading)
-    cause = cause_of(status, words)
-    detail = f"{status or ''} {cause.value}".strip()
-    if not _note_fate(c, about, DeliveryFate.BOUNCED, at, detail):
-        return
-    measure = after_bounce(cause, at)
+        fate = fate_of(reading.delivery.action)
+    if fate is None:
+        return None
     reached = {"delivered", "expanded"} & {one.action for one in reading.deliveries}
-    if measure is not None and not reached:  # one of several behind an alias is not the address
+    return News(fate, *failure_in(reading), is_partial=bool(reached))
+
+
+def learn(c: sa.Connection, about: About, news: News, at: datetime) -> bool:
+    """Write down what was heard of a message, with what follows for its address; False, and
+    nothing more, when as much was known."""
+    cause = cause_of(news.status, news.words)
+    detail = _detail(news, cause)
+    if not _note_fate(c, about, news.fate, at, detail):
+        return False
+    if news.fate is DeliveryFate.DELIVERED:
+        suppressions.lift_disproved(c, about.owner, about.recipient, at)
+    measure = _measure(news, cause, at)
+    if measure is not None:
         suppressions.impose(
             c, about.owner, about.recipient, measure, at, detail=detail, message=about.id
         )
+    return True
 
 
-def _complained(c: sa.Connection, about: About, kind: str, at: datetime) -> None:
-    if _note_fate(c, about, DeliveryFate.COMPLAINED, at, kind):
-        suppressions.impose(
-            c, about.owner, about.recipient, after_complaint(), at, detail=kind, message=about.id
-        )
+def _detail(news: News, cause: Cause) -> str:
+    """The code and its meaning in our own words: a timeline never holds what a mail said."""
+    match news.fate:
+        case DeliveryFate.BOUNCED:
+            what = f"{news.status or ''} {cause.value}"
+        case DeliveryFate.COMPLAINED if not news.source:
+            what = news.words
+        case _:
+            what = ""
+    return " ".join(f"{what} {news.source}".split())
+
+
+def _measure(news: News, cause: Cause, at: datetime) -> Measure | None:
+    match news.fate:
+        case DeliveryFate.BOUNCED if not news.is_partial:  # one behind an alias is not the address
+            return after_bounce(cause, at)
+        case DeliveryFate.COMPLAINED:
+            return after_complaint()
+        case _:
+            return None
 
 
 def _noting(fate: DeliveryFate) -> sa.Update:

@@ -1,22 +1,18 @@
-"""What a mail provider says became of a message: proof that it left, and a line of its timeline."""
+"""What a mail provider says became of a message: proof that it left, its fate, and what follows."""
 
 import sqlalchemy as sa
 
-from adapters.db import evidence, outbox_events
+from adapters.db import evidence, fates, feedback
 from adapters.db.database import Database
+from adapters.db.feedback import About, News
 from adapters.db.schema import outbox
-from adapters.db.schema import outbox_events as events
-from domain.outbox.model import Proof
+from domain.outbox.bounces import cause_of
+from domain.outbox.model import DeliveryFate, Proof
 from domain.outbox.provider import ProviderEvent
 from domain.values import same_mailbox
 
-_NAMED = sa.select(outbox.c.id, outbox.c.recipient).where(
+_NAMED = sa.select(*(outbox.c[name] for name in About._fields)).where(
     outbox.c.message_id == sa.bindparam("named")
-)
-_NOTED = sa.select(events.c.id).where(
-    events.c.message_id == sa.bindparam("message"),
-    events.c.type == sa.bindparam("word"),
-    events.c.detail == sa.bindparam("words"),
 )
 
 
@@ -32,13 +28,16 @@ class SqlProviderEvents:
 
 
 def take(c: sa.Connection, event: ProviderEvent) -> bool:
-    """Note `event` for the message it names, if that is one of ours to that recipient."""
+    """Heed `event` for the message it names, if that is one of ours to that recipient. A bounce
+    that the provider tells of does not come back by mail, so the saga hears of it here."""
     row = c.execute(_NAMED, {"named": event.message_id}).first() if event.message_id else None
     if row is None or (event.recipient and not same_mailbox(row.recipient, event.recipient)):
         return False
-    evidence.prove(c, [row.id], Proof.PROVIDER, event.at)
-    word = f"provider-{event.fate.value}"
-    words = f"{event.provider} {event.status or ''} {event.provider_id}".strip()
-    if c.execute(_NOTED, {"message": row.id, "word": word, "words": words}).first() is None:
-        outbox_events.note(c, [row.id], word, event.at, detail=words)
+    about = About(*row)
+    evidence.prove(c, [about.id], Proof.PROVIDER, event.at)
+    source = f"{event.provider} {event.provider_id}".strip()
+    news = News(event.fate, event.status, event.detail, source)
+    if feedback.learn(c, about, news, event.at) and event.fate is DeliveryFate.BOUNCED:
+        reason = cause_of(event.status, event.detail).value
+        fates.tell_returned(c, about, reason, event.at)
     return True

@@ -258,16 +258,16 @@ async def test_mailguns_events_reach_the_message_once(house: House) -> None:
     answers = [await house.client.post("/intake/mailgun/events", json=body) for _ in range(2)]
 
     assert [answer.json() for answer in answers] == [{"known": True}] * 2
-    assert await heard(house.database) == [(message, "provider-bounced")]
+    assert await heard(house.database) == [(message, "bounced")]
 
 
 @pytest.mark.parametrize(
     ("record", "word"),
     [
-        ({"RecordType": "Delivery", "Recipient": "ana@example.org"}, "provider-delivered"),
-        ({"RecordType": "Bounce", "Type": "HardBounce"}, "provider-bounced"),
-        ({"RecordType": "Bounce", "Type": "Transient"}, "provider-delayed"),
-        ({"RecordType": "SpamComplaint", "BouncedAt": "nonsense"}, "provider-complained"),
+        ({"RecordType": "Delivery", "Recipient": "ana@example.org"}, "delivered"),
+        ({"RecordType": "Bounce", "Type": "HardBounce"}, "bounced"),
+        ({"RecordType": "Bounce", "Type": "Transient"}, "delayed"),
+        ({"RecordType": "SpamComplaint", "BouncedAt": "nonsense"}, "complained"),
         ({"RecordType": "Open"}, None),
         ({}, None),
     ],

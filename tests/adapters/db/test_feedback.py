@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.calendar_mail.reading.reader import read_mail
-from adapters.db import feedback, inbox, outbox, suppressions
+from adapters.db import feedback, inbox, inputs, outbox, provider_events, suppressions
 from adapters.db.database import Database
 from adapters.db.schema import inbox as inbox_table
 from adapters.db.schema import outbox as outbox_table
@@ -16,7 +16,9 @@ from adapters.db.schema import outbox_events
 from adapters.db.schema import parties as party_table
 from domain.access import Capability, Purpose
 from domain.inbox.model import AnswerLine, Arrival, Reading, Verdict
-from domain.outbox.model import Draft, Suppression, SuppressionReason
+from domain.meetings.messages import Undelivered
+from domain.outbox.model import DeliveryFate, Draft, Suppression, SuppressionReason
+from domain.outbox.provider import ProviderEvent
 from domain.postage import Postage
 from tests.adapters.intake.letters import ANA, BEN, NOW, STREAM, given_a_meeting
 
@@ -276,3 +278,28 @@ async def test_an_automatic_reply_lifts_nothing(database: Database) -> None:
     await come(database, away, Purpose.REPLY, key="b")
 
     assert len(await suppressed(database)) == 1
+
+
+async def test_a_providers_bounce_does_what_a_mailed_one_does(database: Database) -> None:
+    await given(database, letter(1), state="uncertain")
+    event = ProviderEvent(
+        provider="postmark",
+        message_id="<1.1@parley.example>",
+        provider_id="guid",
+        recipient="ANA@example.org",
+        fate=DeliveryFate.BOUNCED,
+        status="5.1.1",
+        detail="550 no such user",
+        at=THEN,
+    )
+
+    for _ in range(2):
+        assert await database.write(lambda c: provider_events.take(c, event))
+
+    [row], [found] = await rows(database), await suppressed(database)
+    assert (row.state, row.proof, row.fate) == ("sent", "provider", "bounced")
+    assert found.detail == "5.1.1 no-such-mailbox postmark guid"
+    taken = await database.read(lambda c: inputs.take(c, STREAM, 10))
+    assert [one.body for one in taken][1:] == [
+        Undelivered(party=1, letter="meeting.invitation", reason="no-such-mailbox")
+    ]
