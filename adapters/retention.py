@@ -1,5 +1,5 @@
 """Forgetting what was only kept for a while: answers under idempotency keys, delivered
-webhooks, and which desk sessions were ended. Facts, mails and commands stay."""
+webhooks, which desk sessions were ended, and the bytes of old mails. Facts and commands stay."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from adapters.db import commands, deliveries, probes, sessions
+from adapters.db import commands, deliveries, probes, raw_mail, sessions
 from adapters.db.database import Database
 from domain.errors import Unavailable
 
@@ -21,6 +21,12 @@ DELIVERIES_FOR = timedelta(days=30)
 PROBES_FOR = timedelta(days=1)
 """How long the doctor's own mails are kept."""
 
+RAW_FOR = timedelta(days=90)
+"""How long the bytes of mails are kept, unless a setting says otherwise."""
+
+RAW_AT_ONCE = 200
+"""Mails that are emptied in one transaction: nobody else waits long for it."""
+
 _EVERY = 3600.0  # seconds
 _log = logging.getLogger(__name__)
 
@@ -30,10 +36,20 @@ def _utc_now() -> datetime:
 
 
 class Retention:
-    """Forgets once an hour. Any number of processes may do so at once: deleting repeats freely."""
+    """Forgets once an hour. Any number of processes may do so at once: deleting repeats freely.
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = _utc_now) -> None:
+    `raw_for` is how long the bytes of mails are kept.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        raw_for: timedelta = RAW_FOR,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
         self._database = database
+        self._raw_for = raw_for
         self._now = now
 
     async def run(self) -> None:
@@ -55,4 +71,13 @@ class Retention:
             probed = probes.forget(c, now - PROBES_FOR)
             return keys + ended + probed + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
 
-        return await self._database.write(work)
+        return await self._database.write(work) + await self._forget_mails(now)
+
+    async def _forget_mails(self, now: datetime) -> int:
+        """A batch at a time, so that writers come in between."""
+        forgotten = 0
+        while found := await self._database.write(
+            lambda c: raw_mail.forget(c, now - self._raw_for, now, RAW_AT_ONCE)
+        ):
+            forgotten += found
+        return forgotten

@@ -6,6 +6,7 @@ Each is added before whatever uses it, because a crew closes in the reverse orde
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import uvicorn
 
@@ -93,7 +94,8 @@ def add_webhooks(g: Ground) -> None:
 
 
 def add_retention(g: Ground) -> None:
-    g.crew.add("retention", Retention(g.database).run())
+    raw_for = timedelta(days=g.settings.keep_raw_mail_for)
+    g.crew.add("retention", Retention(g.database, raw_for=raw_for).run())
 
 
 async def add_reader(g: Ground) -> None:

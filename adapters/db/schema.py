@@ -299,6 +299,12 @@ outbox = sa.Table(
     _maybe_at("raw_forgotten_at"),  # `raw` is empty since
     sa.UniqueConstraint("kind", "subject", "occasion", "recipient"),
     sa.Index("ix_outbox_subject", "subject"),
+    sa.Index(
+        "ix_outbox_raw",
+        "created_at",
+        sqlite_where=sa.text("raw_forgotten_at IS NULL"),
+        postgresql_where=sa.text("raw_forgotten_at IS NULL"),
+    ),
     sa.Index("ix_outbox_owner_id", "owner", "id"),
     sa.Index("ix_outbox_recipient", "folded_recipient", "sent_at"),
     sa.Index(

@@ -1,14 +1,18 @@
 """What is forgotten, and what is not."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from adapters.db import commands
+from adapters.db import outbox as outbox_store
 from adapters.db.database import Database
-from adapters.db.schema import deliveries
-from adapters.retention import DELIVERIES_FOR, KEYS_FOR, Retention
+from adapters.db.schema import deliveries, inbox, outbox, quarantine
+from adapters.retention import DELIVERIES_FOR, KEYS_FOR, RAW_FOR, Retention
+from domain.outbox.model import MessageState
 from tests.adapters.db.orders import NOW
+from tests.adapters.outbox_rows import draft
 
 
 def _accept(c: sa.Connection, id: str) -> str:
@@ -56,3 +60,64 @@ async def test_only_delivered_webhooks_are_forgotten(database: Database) -> None
 
     left = await database.read(lambda c: c.execute(sa.select(deliveries.c.id)).scalars().all())
     assert sorted(left) == ["f", "p"]
+
+
+async def test_the_bytes_of_old_mails_are_forgotten_in_batches(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.retention.RAW_AT_ONCE", 2)
+    old, young = NOW - RAW_FOR - timedelta(seconds=1), NOW - RAW_FOR
+    states = [*MessageState]
+    mails = [
+        *(_mail(f"old{n}", old, read_at=NOW) for n in range(5)),
+        _mail("unread", old, read_at=None),
+        _mail("young", young, read_at=NOW),
+    ]
+    stray = {"source": "imap", "reason": "nobody", "mail_from": "", "recipient": "", "raw": b"x"}
+    strays = [
+        {**stray, "key": f"{state}{at}", "state": state, "received_at": old, "settled_at": at}
+        for state, at in (("kept", None), ("replayed", old), ("discarded", old), ("replayed", NOW))
+    ]
+    drafts = [draft(number) for number, _ in enumerate(states)]
+
+    def given(c: sa.Connection) -> None:
+        c.execute(sa.insert(inbox), mails)
+        c.execute(sa.insert(quarantine), strays)
+        for letter, state in zip(drafts, states, strict=True):
+            row = outbox_store.enqueue(c, "main", letter, old)
+            c.execute(sa.update(outbox).where(outbox.c.id == row).values(state=state.value))
+
+    await database.write(given)
+    done = [await Retention(database, now=lambda: NOW).forget() for _ in range(2)]
+
+    kept_states = {"queued", "claimed", "sending", "retry", "held", "uncertain"}
+    over = len(states) - len(kept_states)
+    assert done == [5 + 2 + over, 0]
+    assert await _with_bytes(database, inbox, inbox.c.key) == {"unread", "young"}
+    assert await _with_bytes(database, outbox, outbox.c.state) == kept_states
+    assert await _with_bytes(database, quarantine, quarantine.c.key) == {
+        "keptNone",
+        f"replayed{NOW}",
+    }
+
+
+def _mail(key: str, at: datetime, read_at: datetime | None) -> dict[str, object]:
+    return {
+        "key": key,
+        "stream": "meeting/1",
+        "party": 1,
+        "purpose": "r",
+        "mail_from": "",
+        "source": "smtp",
+        "raw": b"x",
+        "received_at": at,
+        "read_at": read_at,
+    }
+
+
+async def _with_bytes(database: Database, table: sa.Table, name: sa.Column[str]) -> set[str]:
+    """What still has its bytes; the others say since when they have not."""
+    query = sa.select(name, table.c.raw, table.c.raw_forgotten_at)
+    rows = await database.read(lambda c: c.execute(query).all())
+    assert all(bool(raw) is (forgotten is None) for _, raw, forgotten in rows)
+    return {row[0] for row in rows if row[1]}

@@ -34,6 +34,7 @@ def upgrade() -> None:
     _index_where("ix_inbox_unreadable", "inbox", "id", "verdict = 'unreadable'")
     _index_where("ix_inbox_raw", "inbox", "received_at", "raw_forgotten_at IS NULL")
     _extend_outbox()
+    _index_where("ix_outbox_raw", "outbox", "created_at", "raw_forgotten_at IS NULL")
     _extend("outbox_attempts", sa.Column("server", sa.Text))
     _create_outbox_events()
     _create_outbox_lanes()
@@ -54,6 +55,7 @@ def downgrade() -> None:
     _shrink("outbox_attempts", "server")
     _shrink("parties", "unreachable")
     for index in (
+        "ix_outbox_raw",
         *("ix_outbox_attention", "ix_outbox_apart", "ix_outbox_uncertain"),
         *("ix_outbox_recipient", "ix_outbox_owner_id"),
     ):

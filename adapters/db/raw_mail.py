@@ -1,0 +1,51 @@
+"""Forgetting the bytes of mails whose time is over; what was read from them, and what became of
+them, stays."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from adapters.db.schema import inbox, outbox, quarantine
+from domain.inbox.quarantine import Custody
+from domain.outbox.model import FINAL_STATES, MessageState
+
+_BEFORE = sa.bindparam("before", type_=inbox.c.received_at.type)
+_MOST = sa.bindparam("most", type_=sa.Integer)
+_EMPTIED = {"raw": b"", "raw_forgotten_at": sa.bindparam("at", type_=inbox.c.received_at.type)}
+# An uncertain message may still be sent once more, with the same bytes.
+_OVER = sorted(state.value for state in FINAL_STATES - {MessageState.UNCERTAIN})
+_KEEPS_RAW = sa.text("raw_forgotten_at IS NULL")  # spelled as the partial indices are
+
+
+def _emptying(
+    table: sa.Table, since: sa.Column[object], *over: sa.ColumnElement[bool]
+) -> sa.Update:
+    """Empty up to `most` rows of `table` that are `over` since before an instant."""
+    old = (
+        sa.select(table.c.id)
+        .where(_KEEPS_RAW, since < _BEFORE, *over)
+        .order_by(since)
+        .limit(_MOST)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return sa.update(table).where(table.c.id.in_(old)).values(_EMPTIED)
+
+
+_STATEMENTS = (
+    _emptying(inbox, inbox.c.received_at, inbox.c.read_at.is_not(None)),
+    _emptying(outbox, outbox.c.created_at, outbox.c.state.in_(_OVER)),
+    _emptying(
+        quarantine,
+        quarantine.c.settled_at,
+        quarantine.c.state.in_([Custody.REPLAYED.value, Custody.DISCARDED.value]),
+    ),
+)
+
+
+def forget(c: sa.Connection, before: datetime, at: datetime, most: int) -> int:
+    """Empty the bytes of up to `most` mails of each kind that came, or were settled, before that
+    instant: mails that were read, messages that will not be sent again, and settled quarantine.
+    Returns how many that were."""
+    values = {"before": before, "at": at, "most": most}
+    return sum(c.execute(statement, values).rowcount for statement in _STATEMENTS)
