@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from adapters.db.database import Database
 from adapters.db.fence import Fence, place_of
 from adapters.db.keys import SqlKeys
+from adapters.db.messages import SqlMessages
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
 from adapters.db.page_queries import SqlPartyPages
 from adapters.db.people import SqlPeople
@@ -18,6 +19,7 @@ from adapters.db.probes import SqlProbes
 from adapters.db.provider_events import SqlProviderEvents
 from adapters.db.sessions import SqlSessions
 from adapters.db.strays import SqlStrays
+from adapters.db.suppression_store import SqlSuppressions
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.intake.accepting import Reception
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
@@ -32,10 +34,13 @@ from api import (
     keys,
     meeting_commands,
     meetings,
+    message_commands,
+    messages,
     monitor,
     openapi,
     people,
     quarantine,
+    suppressions,
     webhooks,
 )
 from api.bodies import BodyGuard
@@ -53,6 +58,9 @@ _ROUTERS = (
     events,
     monitor,
     people,
+    messages,
+    message_commands,
+    suppressions,
     webhooks,
     keys,
     doctor,
@@ -110,6 +118,8 @@ def ports_from(parts: Parts) -> Ports:
         journal=OwnerJournal(database),
         people=SqlPeople(database),
         webhooks=SqlWebhooks(database),
+        messages=SqlMessages(database, parts.secret, parts.settings.mail_domain),
+        suppressions=SqlSuppressions(database),
         fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),
         probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
         strays=SqlStrays(database, parts.settings.mail_domain),

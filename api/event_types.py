@@ -5,6 +5,7 @@ from typing import get_args
 
 from domain.errors import BadInput
 from domain.meetings.events import MeetingEvent
+from domain.outbox.events import MessageEvent
 from domain.people.events import PersonEvent
 from domain.webhooks.events import WebhookEvent
 
@@ -13,6 +14,7 @@ _UNION = get_args(MeetingEvent)[0]
 EVENT_TYPES: tuple[str, ...] = (
     *(str(each.model_fields["type"].default) for each in get_args(_UNION)),
     *PersonEvent,
+    *MessageEvent,
     *WebhookEvent,
 )
 

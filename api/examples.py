@@ -128,6 +128,74 @@ DELIVERY_EXAMPLE: dict[str, Any] = {
     },
 }
 
+MESSAGE_REQUEST_EXAMPLE: dict[str, Any] = {
+    "kind": "order.shipped",
+    "subject": "order-4711",
+    "recipient": {"name": "Ada Moreira", "address": "ada@example.org", "zone": "Europe/Lisbon"},
+    "template": {
+        "subject": "Your order {{ number }} is on its way",
+        "text": "Hello {{ name }},\n\nyour order {{ number }} left us today.",
+        "html": "<p>Hello {{ name }},</p><p>your order <b>{{ number }}</b> left us today.</p>",
+        "variables": {"name": "Ada", "number": 4711},
+    },
+    "reply_to": {"name": "The Shop", "address": "orders@shop.example"},
+    "on_unknown": "hold",
+    "expires_at": "2027-03-08T09:00:00Z",
+}
+
+MESSAGE_EXAMPLE: dict[str, Any] = {
+    "id": 4711,
+    "kind": "order.shipped",
+    "subject": "order-4711",
+    "occasion": "1",
+    "party": None,
+    "recipient": "ada@example.org",
+    "message_id": "<wycyuqku3hpdwaxfcmraxbbwrh@parley.example.org>",
+    "state": "sent",
+    "explanation": "sent: the server said that it was taken",
+    "needs_attention": False,
+    "held_because": None,
+    "proof": "reply",
+    "fate": None,
+    "attempts": 1,
+    "last_reply": "250 2.0.0 Ok: queued as 4F2A1",
+    "created_at": "2027-03-01T09:00:00Z",
+    "next_at": None,
+    "sent_at": "2027-03-01T09:00:01Z",
+    "timeline": [
+        {"at": "2027-03-01T09:00:00Z", "type": "requested", "text": "", "by": "ynqxegtfznyq2"},
+        {
+            "at": "2027-03-01T09:00:01Z",
+            "type": "attempt",
+            "text": "2.0.0 Ok: queued as 4F2A1",
+            "phase": "done",
+            "code": 250,
+            "server": "relay.example.org, TLSv1.3",
+            "state": "sent",
+        },
+    ],
+    "_links": {
+        "self": {"href": "/messages/4711"},
+        "parley:raw": {"href": "/messages/4711/raw"},
+        "parley:resend": {"href": "/messages/4711/resend"},
+    },
+    "_templates": {"resend": {"method": "POST", "target": "/messages/4711/resend"}},
+}
+
+SUPPRESSION_EXAMPLE: dict[str, Any] = {
+    "id": 7,
+    "address": "ada@example.org",
+    "scope": "all",
+    "reason": "bounced",
+    "detail": "550 5.1.1 no such user",
+    "created_at": "2027-03-01T09:05:00Z",
+    "until": "2027-03-31T09:05:00Z",
+    "_links": {
+        "self": {"href": "/suppressions/7"},
+        "related": {"href": "/messages/4711"},
+    },
+}
+
 KEY_REQUEST_EXAMPLE: dict[str, Any] = {
     "name": "booking site",
     "scopes": ["meetings:read", "meetings:write"],

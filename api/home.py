@@ -17,34 +17,47 @@ router = APIRouter(tags=["entrance"])
 RELATIONS = {
     "adopt": "POST an empty object here to let mail leave from this place and no other.",
     "cancel": "POST an empty object here to call the meeting off.",
+    "confirm": "POST here to count an uncertain message as sent.",
     "correct-address": "POST the address a person, or a party of a meeting, is reached at now.",
     "deliveries": "What was sent to a webhook, and how it went.",
     "discard": "POST here to be done with a mail of the quarantine.",
+    "drop": "POST here to have a message not sent any more.",
     "enable": "POST here to deliver to a disabled webhook again.",
     "events": "What happened, in order, as CloudEvents.",
     "find": "A template of the list with its filters.",
+    "hold": "POST here to hold a message back.",
     "keys": "API keys of this owner.",
     "mail": "Mails that came in for a meeting, with their verdicts.",
     "meetings": "The meetings of this owner.",
-    "messages": "Mails a meeting sent, with what is known of each.",
+    "merged-into": "The digest that a message became a part of.",
+    "messages": "Mails out, with what is known of each.",
     "move": "POST the time zone a person lives in now.",
     "people": "The people this owner writes to again and again.",
     "person": "The entry of the owner's book a party came from.",
     "quarantine": "Mail that belongs to nobody, or could not be read; for administrators.",
-    "raw": "The mail as it came, byte for byte.",
+    "raw": "The mail as it came, or as it is sent, byte for byte.",
+    "release": "POST here to send a message that is held or uncertain.",
     "rename": "POST the name a person has now.",
     "replay": "POST here to give a mail to the inbox, or to have it read again.",
     "reschedule": "POST other slots here to move the meeting.",
+    "resend": "POST here to send a message again, as a new one.",
+    "resent-as": "The new message that a message was sent again as.",
     "retry": "POST here to send a delivery again.",
+    "retry-now": "POST here to try a message again at once.",
     "revoke": "DELETE this to make a key open nothing from now on.",
     "rotate-secret": "POST here to sign with a new secret.",
+    "run": "The saga in Temporal's web interface.",
     "stream": "The same events as they happen, as Server-Sent Events.",
+    "suppressions": "Addresses that take no mail.",
     "test": "POST here to send a test delivery.",
     "webhooks": "Endpoints that events are delivered to.",
 }
 """Meanings of the `parley:` relations, served at `/rels/…`."""
 
-_ENTRANCES = ("meetings", "people", "webhooks", "keys", "quarantine")
+_ENTRANCES = (
+    *("meetings", "messages", "suppressions", "people"),
+    *("webhooks", "keys", "quarantine"),
+)
 
 
 @router.get("/api", summary="Where everything starts")

@@ -47,7 +47,7 @@ def command_href(command_id: str) -> str:
     return f"/commands/{command_id}"
 
 
-_COLLECTIONS = {"meeting": "/meetings", "person": "/people"}
+_COLLECTIONS = {"meeting": "/meetings", "person": "/people", "message": "/messages"}
 
 
 def stream_href(stream: str) -> str | None:

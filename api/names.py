@@ -9,6 +9,7 @@ from domain.errors import NotFound
 from domain.inbox.quarantine import StrayName, read_name
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def _name(value: str, what: str) -> str:
@@ -38,6 +39,20 @@ async def _delivery(delivery_id: str) -> str:
     return _name(delivery_id, "delivery")
 
 
+async def _message(message_id: str) -> int:
+    return _number(message_id, "message")
+
+
+async def _suppression(suppression_id: str) -> int:
+    return _number(suppression_id, "suppression")
+
+
+def _number(value: str, what: str) -> int:
+    if not _NUMBER.fullmatch(value):
+        raise NotFound(f"There is no such {what}.")
+    return int(value)
+
+
 async def _key(key_id: str) -> str:
     return _name(key_id, "key")
 
@@ -55,6 +70,8 @@ CommandId = Annotated[str, Depends(_command)]
 PersonId = Annotated[str, Depends(_person)]
 WebhookId = Annotated[str, Depends(_webhook)]
 DeliveryId = Annotated[str, Depends(_delivery)]
+MessageId = Annotated[int, Depends(_message)]
+SuppressionId = Annotated[int, Depends(_suppression)]
 KeyId = Annotated[str, Depends(_key)]
 ProbeId = Annotated[str, Depends(_probe)]
 StrayId = Annotated[StrayName, Depends(_stray)]

@@ -42,6 +42,7 @@ ABOUT: dict[str, Any] = {
         {"name": "events", "description": "What happened, as lists and as streams."},
         {"name": "commands", "description": "What became of what you asked for."},
         {"name": "people", "description": "Your address book."},
+        {"name": "messages", "description": "Every mail out: sending, reading, deciding."},
         {"name": "webhooks", "description": "Events delivered to your endpoints, signed."},
         {"name": "keys", "description": "API keys and their scopes."},
         {"name": "intake", "description": "Mail in over HTTP, signed."},

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from api.limits import Limits
+from api.message_ports import Messages, Suppressions
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
 from domain.inbox.acceptance import Envelope, Outcome, Source
@@ -320,6 +321,8 @@ class Ports:
     journal: Journal
     people: People
     webhooks: Webhooks
+    messages: Messages
+    suppressions: Suppressions
     keyring: KeyRing
     probes: Probes
     fence: Fence

@@ -64,11 +64,20 @@ KINDS: dict[str, Kind] = {
         "Somebody has this address",
         "Every address stands in your book once; `GET /people?address=` says whose it is.",
     ),
+    "message-differs": Kind(
+        409,
+        "Another mail has this name",
+        "Kind, subject, occasion and recipient name one mail for ever; `related` leads to it. Ask "
+        "under another occasion to send this one as well.",
+    ),
     "idempotency-key-in-flight": Kind(
         409,
         "The first request is still being decided",
         "Repeat the same request with the same key shortly.",
         1,
+    ),
+    "bytes-forgotten": Kind(
+        410, "No longer kept", "The bytes of a mail are kept for a time only, and that is over."
     ),
     "precondition-failed": Kind(
         412, "Another version", "If-Match names a version that is no longer the present one."
@@ -81,6 +90,9 @@ KINDS: dict[str, Kind] = {
         422, "The request does not fit", "`errors` names each field and what is wrong with it."
     ),
     "bad-input": Kind(422, "Bad input", "What was asked cannot be understood or is out of bounds."),
+    "missing-variable": Kind(
+        422, "A variable is missing", "The template names a variable that was not given."
+    ),
     "unknown-zone": Kind(
         422, "Unknown time zone", "Zones are names of the IANA database, such as Europe/Lisbon."
     ),

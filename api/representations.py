@@ -6,6 +6,7 @@ from typing import Any
 from api.ports import Journal
 from domain.journal import JournalEvent
 from domain.meetings.words import sentence
+from domain.outbox.events import sentence as message_sentence
 from domain.webhooks.envelope import cloud_event
 
 _INTERNAL = frozenset({"key", "input", "resend"})
@@ -65,6 +66,8 @@ def event_data(
     shown: dict[str, Any] = {"version": event.version}
     if _is_of_meeting(event):
         shown["sentence"] = sentence(event, names, zone)
+    elif event.stream.startswith("message/"):
+        shown["sentence"] = message_sentence(event.type, event.data)
     shown |= {name: value for name, value in event.data.items() if name not in _INTERNAL}
     if isinstance(party := event.data.get("party"), int) and party:
         shown["party"] = {"number": party, "name": names.get(party)}

@@ -1,4 +1,5 @@
-"""Telling a saga what became of its letters, in the transaction that writes it down."""
+"""Telling a saga what became of its letters, and an owner what became of mails of their own, in
+the transaction that writes it down."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,9 +8,11 @@ from typing import NamedTuple, Protocol
 import sqlalchemy as sa
 
 from adapters.db import inputs
+from adapters.db.message_events import tell_owners
 from adapters.db.schema import outbox, parties
 from domain.meetings.messages import Undelivered
 from domain.outbox.bounces import cause_of
+from domain.outbox.events import is_external
 from domain.outbox.model import MessageState
 from domain.sagas import has_saga
 from domain.values import same_mailbox
@@ -38,11 +41,15 @@ def tell_sagas(c: sa.Connection, fates: Iterable[Fate]) -> list[str]:
     """Make letters to parties that did not leave, or may not have, inputs; gives the streams to
     poke. Not what is optional and was held back: that the recipient unsubscribed, or that a
     reminder came too late, says nothing about the address. Not letters to an address that the
-    party no longer has.
+    party no longer has. Of mails of their own, owners are told.
 
     The key makes each of the two one input, for ever: a letter that was uncertain may still turn
     out to have failed.
     """
+    fates = list(fates)
+    for one in fates:
+        if is_external(one.subject):
+            tell_owners(c, [(one.id, one.state)], one.at)
     # In the order of their names, as `inputs.accept` asks.
     ordered = sorted(fates, key=lambda fate: fate.subject)
     return [fate.subject for fate in ordered if _tell(c, fate)]

@@ -11,22 +11,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.db import commands, outbox_events
+from adapters.db import commands, outbox, outbox_events
 from adapters.db.bell import ring_after_commit
 from adapters.db.faults import TryAgain
 from adapters.db.message_events import record
 from adapters.db.message_queries import AGAIN, get, resends_of
-from adapters.db.message_requests import INSERT_MESSAGE
 from adapters.db.outbox import BELL
-from adapters.db.schema import outbox
+from adapters.db.schema import outbox as outbox_rows
 from adapters.general_mail.again import renewed
 from adapters.general_mail.composing import message_id
 from domain.commands import Command, CommandState, Outcome, Submission
 from domain.errors import Refused
 from domain.outbox.events import MessageEvent, stream_of
-from domain.outbox.model import FINAL_STATES, Hold, MessageState, Proof
+from domain.outbox.model import FINAL_STATES, Draft, Hold, MessageState, Proof
 from domain.outbox.transitions import Deed, need_possible
 from domain.outbox.views import MessageView
+from domain.postage import Postage
 from domain.values import LATEST
 
 _DONE: Mapping[Deed, str] = {
@@ -40,12 +40,12 @@ _DONE: Mapping[Deed, str] = {
 """The word a deed leaves in the timeline, and the code its command ends with."""
 
 _CHANGE = (
-    sa.update(outbox)
-    .where(outbox.c.id == sa.bindparam("message"))
-    .where(outbox.c.state == sa.bindparam("old_state"))
-    .returning(outbox.c.id)
+    sa.update(outbox_rows)
+    .where(outbox_rows.c.id == sa.bindparam("message"))
+    .where(outbox_rows.c.state == sa.bindparam("old_state"))
+    .returning(outbox_rows.c.id)
 )
-_LOCK = sa.select(outbox).where(outbox.c.id == sa.bindparam("message")).with_for_update()
+_LOCK = sa.select(outbox_rows).where(outbox_rows.c.id == sa.bindparam("message")).with_for_update()
 
 
 def act(
@@ -130,11 +130,9 @@ def _resend(
     _need_none_under_way(earlier)
     occasion = f"{present.occasion.partition(AGAIN)[0]}{AGAIN}{len(earlier) + 1}"
     copy = _copy(row, occasion, submission.at, mail_domain)
-    new = c.execute(INSERT_MESSAGE, copy).scalar()
-    if new is None:
-        raise TryAgain("somebody else resent it")
-    _tell_of_resend(c, present.id, int(new), submission, by)
-    return int(new)
+    new = outbox.post(c, present.owner, copy, submission.at).id
+    _tell_of_resend(c, present.id, new, submission, by)
+    return new
 
 
 def _need_none_under_way(earlier: Sequence[tuple[int, MessageState]]) -> None:
@@ -150,25 +148,19 @@ def _tell_of_resend(c: sa.Connection, old: int, new: int, submission: Submission
     record(c, new, MessageEvent.REQUESTED, at, command=command, resend_of=old)
 
 
-_COPIED = (
-    *("kind", "subject", "recipient", "party", "owner", "mail_from", "priority", "on_unknown"),
-    *("zone", "optional", "revision", "folded_recipient", "domain"),
-)
-
-
-def _copy(row: Any, occasion: str, at: datetime, mail_domain: str) -> dict[str, Any]:
-    """A row like `row`, due now: neither quiet hours nor an end that has passed stand between
-    a person's decision and the mail."""
+def _copy(row: sa.RowMapping, occasion: str, at: datetime, mail_domain: str) -> Draft:
+    """The mail of `row` as another message, due now: neither quiet hours nor an end that has
+    passed stand between a person's decision and the mail."""
     mail_id = message_id(row["kind"], row["subject"], occasion, row["recipient"], mail_domain)
-    return {
-        **{name: row[name] for name in _COPIED},
-        "occasion": occasion,
-        "message_id": mail_id,
-        "raw": renewed(bytes(row["raw"]), mail_id, at),
-        "state": MessageState.QUEUED.value,
-        "created_at": at,
-        "next_at": at,
-    }
+    copied = ("kind", "subject", "recipient", "party", "mail_from")
+    treated = ("priority", "on_unknown", "zone", "optional", "revision")
+    return Draft(
+        **{name: row[name] for name in copied},
+        occasion=occasion,
+        message_id=mail_id,
+        raw=renewed(bytes(row["raw"]), mail_id, at),
+        postage=Postage(**{name: row[name] for name in treated}),
+    )
 
 
 def _finished(c: sa.Connection, submission: Submission, message: int, deed: Deed) -> Command:

@@ -43,15 +43,14 @@ def record(
 
 
 def tell_owners(c: sa.Connection, states: Iterable[tuple[int, MessageState]], at: datetime) -> None:
-    """Tell of messages that have just come to these states; what is simply on its way is not
-    told of, nor are messages that are not an integrator's own."""
+    """Tell of messages that came to these states at `at`; what is simply on its way is not told
+    of, nor are messages that are not an integrator's own."""
     telling = {
         message: event for message, state in states if (event := event_of_state(state)) is not None
     }
     if not telling:
         return
-    rows = c.execute(_ABOUT, {"ids": sorted(telling)}).mappings().all()
-    for row in rows:
+    for row in c.execute(_ABOUT, {"ids": sorted(telling)}).mappings().all():
         if is_external(row["subject"]):
             event = telling[row["id"]]
             _append(c, row, event, at, None, _details(event, row))
@@ -78,13 +77,18 @@ def _append(
     command: str | None,
     more: Mapping[str, Any],
 ) -> None:
+    """Appends the fact, unless it is the last that was told: a result may be written twice."""
     stream = stream_of(row["id"])
+    fact = told(type, row["kind"], row["subject"], row["occasion"], **more)
+    before = journal.read_stream(c, stream)
+    if before and (before[-1].type, before[-1].data) == (fact.type, fact.data):
+        return
     journal.append(
         c,
         owner=row["owner"],
         stream=stream,
-        expected_version=journal.version_of(c, stream),
-        events=[told(type, row["kind"], row["subject"], row["occasion"], **more)],
+        expected_version=len(before),
+        events=[fact],
         at=at,
         command=command,
     )

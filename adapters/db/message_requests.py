@@ -1,30 +1,22 @@
 """Integrators' own mails, asked for: one row for each business key, whoever asks, for ever."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
-from adapters.db import capabilities, outbox_events
-from adapters.db.bell import ring_after_commit
+from adapters.db import capabilities, outbox, outbox_events
 from adapters.db.message_events import record
-from adapters.db.outbox import BELL
-from adapters.db.schema import outbox
+from adapters.db.schema import outbox as outbox_rows
 from domain.access import Capability, Purpose
 from domain.errors import Refused
-from domain.outbox.digests import digest_key
+from domain.outbox.digests import DigestKey, digest_key
 from domain.outbox.events import MessageEvent
-from domain.outbox.model import Draft, Hold, MessageState
+from domain.outbox.model import Draft, Hold
 from domain.outbox.requests import MessageDiffers, MessageOrder
-from domain.values import domain_of
 
-# No index named: a repeated row hits the business key and the Message-ID, in either order. On
-# PostgreSQL it waits for a transaction inserting the same, so what it says is final.
-INSERT_MESSAGE = postgresql.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
 _BY_MESSAGE_ID = sa.select(
-    outbox.c.id, outbox.c.kind, outbox.c.subject, outbox.c.fingerprint
-).where(outbox.c.message_id == sa.bindparam("mail_id"))
+    *(outbox_rows.c[name] for name in ("id", "kind", "subject", "fingerprint"))
+).where(outbox_rows.c.message_id == sa.bindparam("mail_id"))
 
 
 def bounce_capability(stream: str) -> Capability:
@@ -41,14 +33,40 @@ def request(
     Of any number of requests at once, one makes the row and the others find it. Raises
     `MessageDiffers` when the one that is there was asked for with other content.
     """
-    new = c.execute(INSERT_MESSAGE, _row(order, draft, at)).scalar()
+    new = _posted(c, order, draft, at)
     if new is None:
         return _present(c, order, draft.message_id), False
     capabilities.grant(c, secret, bounce_capability(order.stream), at)
     outbox_events.note(c, [new], "requested", at, by=by)
     record(c, new, MessageEvent.REQUESTED, at)
-    ring_after_commit(c, BELL)
-    return int(new), True
+    return new, True
+
+
+def _posted(c: sa.Connection, order: MessageOrder, draft: Draft, at: datetime) -> int | None:
+    """The id of a new row; None when one was there. Its Message-ID tells addresses apart that
+    differ in more than case, the business key those that differ at all: either may be hit."""
+    key = digest_key(order, at)
+    try:
+        row = outbox.post(
+            c,
+            order.owner,
+            draft,
+            at,
+            wait=_wait(order, key, at),
+            digest=None if key is None else key.to_text(),
+            fingerprint=order.fingerprint,
+        )
+    except Refused:
+        return None
+    return row.id if row.is_new else None
+
+
+def _wait(order: MessageOrder, key: DigestKey | None, at: datetime) -> outbox.Wait | None:
+    if key is not None:
+        return outbox.Wait(Hold.DIGEST, key.until)
+    if order.send_at is not None and order.send_at > at:
+        return outbox.Wait(Hold.SCHEDULED, order.send_at)
+    return None
 
 
 def earlier(c: sa.Connection, order: MessageOrder, message_id: str) -> int | None:
@@ -65,39 +83,3 @@ def _present(c: sa.Connection, order: MessageOrder, message_id: str) -> int:
     if row.fingerprint != order.fingerprint:
         raise MessageDiffers(int(row.id))
     return int(row.id)
-
-
-def _row(order: MessageOrder, draft: Draft, at: datetime) -> dict[str, Any]:
-    return {
-        **draft.model_dump(exclude={"postage"}),
-        **draft.postage.model_dump(),
-        **_waiting(order, at),
-        "owner": order.owner,
-        "created_at": at,
-        "folded_recipient": draft.recipient.casefold(),
-        "domain": domain_of(draft.recipient),
-        "fingerprint": order.fingerprint,
-    }
-
-
-def _waiting(order: MessageOrder, at: datetime) -> dict[str, Any]:
-    """When it is due, and what it waits for until then."""
-    key = digest_key(order, at)
-    if key is not None:
-        return _held(Hold.DIGEST, key.until) | {"digest": key.to_text()}
-    if order.send_at is not None and order.send_at > at:
-        return _held(Hold.SCHEDULED, order.send_at) | {"digest": None}
-    return {
-        "state": MessageState.QUEUED.value,
-        "held_because": None,
-        "next_at": at,
-        "digest": None,
-    }
-
-
-def _held(because: Hold, until: datetime) -> dict[str, Any]:
-    return {
-        "state": MessageState.HELD.value,
-        "held_because": because.value,
-        "next_at": until,
-    }

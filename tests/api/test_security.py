@@ -17,6 +17,7 @@ READS = [
     "/meetings/{id}/events",
     "/events",
 ]
+
 STREAMS = ["/meetings/{id}/events/stream", "/events/stream"]
 WRITES = [
     "/meetings",

@@ -9,11 +9,19 @@ import pytest
 from api.hypermedia import HAL_FORMS
 from domain.meetings.messages import Answer, Cancellation, Refresh
 from domain.meetings.model import Partstat
+from domain.outbox.transitions import Deed
 from tests.api.house import BASE_URL, NOW, House, order, slot
 
 BODIES: dict[str, dict[str, Any]] = {
     "/meetings": order(),
     "reschedule": {"slots": [slot(NOW.replace(month=6))]},
+    "/messages": {
+        "kind": "order.shipped",
+        "subject": "order-1",
+        "recipient": {"address": "cleo@example.net"},
+        "template": {"subject": "Hello", "text": "It is on its way."},
+    },
+    "/suppressions": {"address": "nobody@example.net"},
     "/people": {"name": "Cleo", "address": "cleo@example.net", "zone": "Europe/Berlin"},
     "/webhooks": {"url": "https://hooks.example.org/parley"},
     "/keys": {"name": "another", "scopes": ["people"]},
@@ -50,9 +58,8 @@ def forms(document: Any) -> list[dict[str, Any]]:
 
 def is_deed(path: str) -> bool:
     """A link whose target takes POST only; it is walked through its form."""
-    return path.rpartition("/")[2] in {"cancel", "reschedule", *BODIES, "enable", "retry"} or any(
-        path.endswith(f"/{deed}") for deed in ("ping", "revoke", "rotate-secret", "remove")
-    )
+    deeds = {"cancel", "reschedule", *BODIES, "enable", "retry", "revoke", "rotate-secret", *Deed}
+    return path.rpartition("/")[2] in deeds
 
 
 async def follow_links(house: House, entrance: str) -> list[dict[str, Any]]:

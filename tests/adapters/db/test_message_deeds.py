@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from adapters.db import journal, outbox
+from adapters.db import journal, outbox_claims, outbox_results
 from adapters.db.database import Database
-from adapters.db.outbox import Held, Result
+from adapters.db.outbox_claims import Held
+from adapters.db.outbox_results import Result
 from domain.commands import CommandState, Submission
 from domain.errors import KeyReused, NotFound, Refused
 from domain.outbox.model import Claim, Hold, MessageState, Phase, Proof, Report
@@ -47,7 +48,7 @@ async def look(database: Database, message: int) -> MessageView:
 
 
 async def claimed(database: Database) -> Claim:
-    [claim] = await database.write(lambda c: outbox.claim(c, "one", 1, LATER, LATEST))
+    [claim] = await database.write(lambda c: outbox_claims.claim(c, "one", 1, LATER, LATEST))
     return claim
 
 
@@ -56,12 +57,12 @@ async def in_state(database: Database, message: int, state: MessageState) -> Cla
     claim = await claimed(database)
     assert claim.id == message
     await database.write(
-        lambda c: outbox.mark_sending(c, [Held(claim.id, claim.token)], LATER, LATEST)
+        lambda c: outbox_claims.mark_sending(c, [Held(claim.id, claim.token)], LATER, LATEST)
     )
     if state is not MessageState.SENDING:
-        ruling = Ruling(state=state, next_at=LATER if state is MessageState.RETRY else None)
+        ruling = Ruling(state=state, is_unknown=state is MessageState.UNCERTAIN)
         result = Result(claim, Report(phase=Phase.DONE, code=250), ruling, LATER)
-        await database.write(lambda c: outbox.finish(c, [result]))
+        await database.write(lambda c: outbox_results.finish(c, [result]))
     return claim
 
 
@@ -75,7 +76,7 @@ async def test_what_is_held_leaves_only_when_released(database: Database) -> Non
 
     await act(database, message.id, Deed.HOLD)
     held = await look(database, message.id)
-    nothing = await database.write(lambda c: outbox.claim(c, "one", 1, LATER, LATEST))
+    nothing = await database.write(lambda c: outbox_claims.claim(c, "one", 1, LATER, LATEST))
     await act(database, message.id, Deed.RELEASE)
     claim = await claimed(database)
 
@@ -95,7 +96,7 @@ async def test_what_is_dropped_never_leaves(database: Database) -> None:
     await act(database, message.id, Deed.DROP)
 
     assert (await look(database, message.id)).state is MessageState.CANCELLED
-    assert await database.write(lambda c: outbox.claim(c, "one", 1, LATEST, LATEST)) == []
+    assert await database.write(lambda c: outbox_claims.claim(c, "one", 1, LATEST, LATEST)) == []
 
 
 @pytest.mark.parametrize("state", [MessageState.CLAIMED, MessageState.SENDING])
@@ -120,7 +121,7 @@ async def test_a_drop_and_a_claim_at_once_leave_one_of_the_two(database: Databas
 
         dropped, claims = await asyncio.gather(
             act(database, message.id, Deed.DROP, str(number)),
-            database.write(lambda c: outbox.claim(c, "one", 1, LATER, LATEST)),
+            database.write(lambda c: outbox_claims.claim(c, "one", 1, LATER, LATEST)),
             return_exceptions=True,
         )
 
@@ -154,7 +155,7 @@ async def test_a_retry_may_be_brought_forward(database: Database) -> None:
     tomorrow = NOON + timedelta(days=1)
     ruling = Ruling(state=MessageState.RETRY, next_at=tomorrow)
     result = Result(claim, Report(phase=Phase.RCPT, code=450), ruling, LATER)
-    await database.write(lambda c: outbox.finish(c, [result]))
+    await database.write(lambda c: outbox_results.finish(c, [result]))
 
     await act(database, message.id, Deed.RETRY_NOW)
 

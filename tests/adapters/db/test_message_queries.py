@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import outbox, outbox_events
+from adapters.db import outbox_claims, outbox_events, outbox_results
 from adapters.db.database import Database
-from adapters.db.outbox import Result
+from adapters.db.outbox_results import Result
 from adapters.db.schema import outbox as rows
 from domain.errors import NotFound
 from domain.outbox.model import DeliveryFate, Hold, MessageState, Phase, Report
@@ -142,10 +142,10 @@ async def test_seldom_states_are_found_without_reading_the_rest(sqlite_database:
 
 async def test_a_story_goes_from_the_request_to_the_last_reply(database: Database) -> None:
     message = await asked(database)
-    [claim] = await database.write(lambda c: outbox.claim(c, "one", 1, NOON, LATEST))
+    [claim] = await database.write(lambda c: outbox_claims.claim(c, "one", 1, NOON, LATEST))
     report = Report(phase=Phase.RCPT, code=450, reply="4.2.0 greylisted")
     result = Result(claim, report, Ruling(state=MessageState.RETRY, next_at=NOON + HOUR), NOON)
-    await database.write(lambda c: outbox.finish(c, [result]))
+    await database.write(lambda c: outbox_results.finish(c, [result]))
     await database.write(
         lambda c: outbox_events.note(c, [message.id], "delivered", NOON + HOUR, detail="2.0.0")
     )

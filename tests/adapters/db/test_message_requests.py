@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import capabilities, journal, outbox
+from adapters.db import capabilities, journal, outbox_claims
 from adapters.db.database import Database
 from adapters.db.schema import outbox as rows
 from domain.access import Purpose, read_token_address
@@ -102,7 +102,7 @@ async def test_each_part_of_the_key_makes_another_message(
 async def test_a_message_asked_for_is_due_at_once_and_told_of(database: Database) -> None:
     message = await asked(database)
 
-    claims = await database.write(lambda c: outbox.claim(c, "one", 10, NOON, LATEST))
+    claims = await database.write(lambda c: outbox_claims.claim(c, "one", 10, NOON, LATEST))
     events = await database.read(lambda c: journal.read_stream(c, f"message/{message.id}"))
 
     assert [claim.id for claim in claims] == [message.id]
@@ -116,7 +116,7 @@ async def test_a_message_asked_for_is_due_at_once_and_told_of(database: Database
 
 async def test_its_envelope_sender_opens_a_bounce_capability(database: Database) -> None:
     await asked(database)
-    [claim] = await database.write(lambda c: outbox.claim(c, "one", 10, NOON, LATEST))
+    [claim] = await database.write(lambda c: outbox_claims.claim(c, "one", 10, NOON, LATEST))
 
     found = read_token_address(claim.mail_from, MAIL_DOMAIN)
 
