@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.packages $(VENV)/.temporal $(BIN)/parley
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo up test check format lint types imports bench prove-restart lock clean
+.PHONY: setup demo up test check format lint types imports bench prove-restart prove-intake lock clean
 
 setup: $(READY)
 
@@ -66,6 +66,9 @@ bench: $(READY)
 
 prove-restart: $(READY)
 	$(BIN)/python -m bench.prove_restart
+
+prove-intake: $(READY)
+	$(BIN)/python -m bench.prove_intake
 
 # Pins anew from requirements.in, in an environment of its own.
 lock: $(VENV)/.python

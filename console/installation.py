@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -39,12 +39,13 @@ class Caught:
 class Installation:
     """Everything in one data directory, as a child that dies with this process.
 
-    `links` is what `parley up --json` said. Use `start`, then `stop` or `kill`; it can be
+    `links` is what `parley up --json` said, `environment` what it finds beside our own. Use `start`, then `stop` or `kill`; it can be
     started again after either.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
         self.data = data
+        self._environment = {**os.environ, **(environment or {})}
         self.links: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None
 
@@ -78,6 +79,7 @@ class Installation:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                env=self._environment,
                 start_new_session=True,
             )
         assert self._process.stdout is not None
