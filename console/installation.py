@@ -39,8 +39,8 @@ class Caught:
 class Installation:
     """Everything in one data directory, as a child that dies with this process.
 
-    `links` is what `parley up --json` said, `environment` what it finds beside our own. Use `start`, then `stop` or `kill`; it can be
-    started again after either.
+    `links` is what `parley up --json` said, `environment` what it finds beside our own. Use
+    `start`, then `stop` or `kill`; it can be started again after either.
     """
 
     def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
