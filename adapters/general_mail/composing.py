@@ -19,7 +19,7 @@ from domain.values import scrubbed
 
 HeaderLine = tuple[str, str]
 
-_AUTOMATIC = (
+AUTOMATIC = (
     ("Auto-Submitted", "auto-generated"),  # RFC 3834 §5
     ("X-Auto-Response-Suppress", "DR, RN, NRN, OOF, AutoReply"),
 )
@@ -55,7 +55,7 @@ class GeneralMailWriter:
         )
         intended = self._intended(order, mail_id)
         lines = [("Date", format_datetime(at)), *_addressed(intended, mail_id)]
-        lines += [*intended.thread, *_AUTOMATIC, *unsubscribe, ("MIME-Version", "1.0")]
+        lines += [*intended.thread, *AUTOMATIC, *unsubscribe, ("MIME-Version", "1.0")]
         lines += intended.body.headers
         raw = headers.block(lines) + mime.CRLF + intended.body.body
         look_over(raw, [name for name, _ in lines], intended)

@@ -14,7 +14,7 @@ from domain.values import Frozen, Instant
 MORNING = 8
 """The hour, on the recipient's clocks, at which a day's digest goes out."""
 
-MOST_PARTS = 200
+MOST_PARTS = 50
 """Parts of one mail; those beyond go in a further one."""
 
 

@@ -168,6 +168,23 @@ class Claim(Frozen):
     troubled: bool = False
 
 
+class Part(Frozen):
+    """A message that is to become a part of the digest with the key `digest`."""
+
+    id: int
+    owner: str
+    kind: str
+    subject: str
+    occasion: str
+    recipient: str
+    party: int | None
+    mail_from: str
+    message_id: str
+    raw: bytes
+    created_at: Instant
+    digest: str
+
+
 class MessageStatus(Frozen):
     """A message as operators see it; `message_id` finds it in anybody's logs."""
 
