@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from adapters.db.database import Database
 from adapters.db.fence import Fence, place_of
+from adapters.db.figure_store import SqlFigures
 from adapters.db.keys import SqlKeys
 from adapters.db.messages import SqlMessages
 from adapters.db.owners import OwnerCommands, OwnerJournal, OwnerMeetings
@@ -36,6 +37,7 @@ from api import (
     meetings,
     message_commands,
     messages,
+    metrics,
     monitor,
     openapi,
     people,
@@ -68,6 +70,7 @@ _ROUTERS = (
     quarantine,
     intake,
     health,
+    metrics,
 )
 
 
@@ -120,6 +123,7 @@ def ports_from(parts: Parts) -> Ports:
         webhooks=SqlWebhooks(database),
         messages=SqlMessages(database, parts.secret, parts.settings.mail_domain),
         suppressions=SqlSuppressions(database),
+        figures=SqlFigures(database, parts.clock, parts.ticks),
         fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),
         probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
         strays=SqlStrays(database, parts.settings.mail_domain),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.commands import Command, Submission
+from domain.outbox.figures import Figures
 from domain.outbox.model import Draft, Suppression, SuppressionScope
 from domain.outbox.requests import MessageOrder
 from domain.outbox.transitions import Deed
@@ -92,3 +93,11 @@ class Suppressions(Protocol):
         ...
 
     async def lift(self, owner: str, id: int, at: datetime) -> Suppression: ...
+
+
+class FigureBook(Protocol):
+    """How mail stands as a whole, for all owners together."""
+
+    async def look(self) -> Figures:
+        """The figures, some seconds old at most."""
+        ...

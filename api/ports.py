@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from api.limits import Limits
-from api.message_ports import Messages, Suppressions
+from api.message_ports import FigureBook, Messages, Suppressions
 from domain.access import ApiKey, Principal, Scope
 from domain.commands import Command, Submission
 from domain.inbox.acceptance import Envelope, Outcome, Source
@@ -323,6 +323,7 @@ class Ports:
     webhooks: Webhooks
     messages: Messages
     suppressions: Suppressions
+    figures: FigureBook
     keyring: KeyRing
     probes: Probes
     fence: Fence

@@ -33,9 +33,22 @@ async def caller(
     header: Annotated[str | None, Security(_header)],
 ) -> Principal:
     """The principal behind the request. Raises `WrongKey`, `TooMany`."""
+    found = await maybe_caller(request, ports, bearer, header)
+    if found is None:
+        raise WrongKey("This needs an API key: send `Authorization: Bearer <key>`.")
+    return found
+
+
+async def maybe_caller(
+    request: Request,
+    ports: PortsDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    header: Annotated[str | None, Security(_header)],
+) -> Principal | None:
+    """The same; None where no key was sent."""
     key = bearer.credentials if bearer is not None else header
     if not key:
-        raise WrongKey("This needs an API key: send `Authorization: Bearer <key>`.")
+        return None
     principal = await opened(request, ports, key)
     ports.limits.requests.take(principal.key_id)
     return principal
@@ -59,6 +72,9 @@ async def opened(request: Request, ports: Ports, key: str) -> Principal:
 
 Caller = Annotated[Principal, Depends(caller)]
 """Any valid key, whatever its scopes."""
+
+MaybeCaller = Annotated[Principal | None, Depends(maybe_caller)]
+"""Whoever has a key; None without one."""
 
 
 def requires(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
