@@ -11,22 +11,17 @@ import argparse
 import asyncio
 import base64
 import contextlib
-import hashlib
-import json
 import os
-import re
 import socket
 import ssl
 import struct
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 from bench.peers.faults import Chances, Deed, Script, Step, Then
+from bench.peers.taken import Taken
 
-_MESSAGE_ID = re.compile(rb"(?mi)^message-id:\s*(<[^>\s]+>)")
 _OFFERS = ("PIPELINING", "8BITMIME", "SMTPUTF8")
 _USUAL = {
     Step.GREETING: Deed("220 chaos.example ESMTP"),
@@ -38,33 +33,6 @@ _USUAL = {
     Step.DOT: Deed("250 2.0.0 queued"),
 }
 _FAULTS = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError)
-
-
-@dataclass(frozen=True)
-class Taken:
-    """A mail the server has. `digest` is of its content, the SHA-256 in hexadecimal; `said` is
-    the reply given for it, '' for none."""
-
-    message_id: str
-    digest: str
-    mail_from: str
-    recipients: tuple[str, ...]
-    arguments: str  # of MAIL, after the address
-    said: str
-    raw: bytes = field(default=b"", repr=False)
-
-
-def read_log(log: Path) -> list[Taken]:
-    """What a server with this log has, without the contents."""
-    if not log.exists():
-        return []
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return [Taken(**{**line, "recipients": tuple(line["recipients"])}) for line in lines]
-
-
-def copies(mails: Sequence[Taken]) -> Counter[str]:
-    """How often each Message-ID was taken."""
-    return Counter(mail.message_id for mail in mails)
 
 
 class ChaosServer:
@@ -125,8 +93,7 @@ class ChaosServer:
 
     def take(self, mail: Taken) -> None:
         if self._log is not None:
-            line = {name: value for name, value in asdict(mail).items() if name != "raw"}
-            os.write(self._log, json.dumps(line).encode() + b"\n")
+            os.write(self._log, mail.as_line())
         self.taken.append(mail)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -268,24 +235,13 @@ class _Session:
         raw = b"".join(line[1:] if line.startswith(b".") else line for line in lines[:-1])
         deed = self._at(Step.DOT)
         if deed.takes_mail and self._recipients:
-            self._server.take(self._taken(raw, deed.reply))
+            sender, arguments = self._sender or ("", "")
+            whom = tuple(self._recipients)
+            self._server.take(Taken.of(raw, sender, whom, arguments, deed.reply))
         self._sender, self._recipients = None, []
         await self._do(deed)
         if deed := self._plan.at(Step.IDLE):
             await self._do(deed)
-
-    def _taken(self, raw: bytes, said: str) -> Taken:
-        found = _MESSAGE_ID.search(raw)
-        sender, arguments = self._sender or ("", "")
-        return Taken(
-            message_id=found[1].decode() if found else "",
-            digest=hashlib.sha256(raw).hexdigest(),
-            mail_from=sender,
-            recipients=tuple(self._recipients),
-            arguments=arguments,
-            said=said,
-            raw=raw,
-        )
 
     def _at(self, step: Step) -> Deed:
         return self._plan.at(step) or _USUAL[step]

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.smtp import Relay, SmtpMailer
 from bench.peers.chaos import ChaosServer
-from bench.peers.faults import FAULTS, Chances, Deed, Step, Then
+from bench.peers.faults import FAULTS, Deed, Step, Then
 from domain.outbox.model import MessageState, Phase, Report
 from domain.outbox.rules import rule_on
 from domain.postage import OnUnknown
@@ -244,11 +244,3 @@ async def _sent_at_last(mailer: SmtpMailer, number: int) -> MessageState:
     while (state := state_after(await send(mailer, raw))) is RETRY:
         pass
     return state
-
-
-def test_chances_are_the_same_for_the_same_seed() -> None:
-    chances = Chances({"dot-4xx": 0.5}, seed=1), Chances({"dot-4xx": 0.5}, seed=1)
-
-    assert [chances[0].pick(Step.DOT) for _ in range(50)] == [
-        chances[1].pick(Step.DOT) for _ in range(50)
-    ]
