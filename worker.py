@@ -13,11 +13,17 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.meetings import MeetingActivities
-from activities.ports import LetterWriter, MeetingStore
-from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
+from activities.outbox import OutboxActivities
+from activities.ports import Dispatchers, LetterWriter, MeetingStore
+from domain.outbox.messages import MOST_SHARES
+from domain.sagas import ACTIVITY_QUEUE, OUTBOX_QUEUE, SAGA_QUEUE
 from workflows.meetings import MeetingWorkflow
+from workflows.outbox import OutboxWorkflow
 
 SAGAS: Sequence[type] = (MeetingWorkflow,)
+"""Those that take inputs; see `domain.sagas`."""
+
+WORKFLOWS: Sequence[type] = (*SAGAS, OutboxWorkflow)
 
 # Only here: tests and replay import the rules afresh in the sandbox, which catches clocks and
 # chance in them; here that would cost 40 ms for every new workflow instance.
@@ -34,7 +40,7 @@ def saga_worker(client: Client) -> Worker:
     return Worker(
         client,
         task_queue=SAGA_QUEUE,
-        workflows=SAGAS,
+        workflows=WORKFLOWS,
         workflow_runner=SandboxedWorkflowRunner(restrictions=_RULES),
         graceful_shutdown_timeout=_DRAIN,
         sticky_queue_schedule_to_start_timeout=_STICKY,
@@ -49,6 +55,17 @@ def activity_worker(client: Client, store: MeetingStore, writer: LetterWriter) -
         activities=activities(store, writer),
         # More at once would only keep callers of the API waiting: they share one processor.
         max_concurrent_activities=8,
+        graceful_shutdown_timeout=_DRAIN,
+    )
+
+
+def outbox_worker(client: Client, dispatchers: Dispatchers) -> Worker:
+    """Polls for shares of the dispatching; runs where the database is, and may have them all."""
+    return Worker(
+        client,
+        task_queue=OUTBOX_QUEUE,
+        activities=[OutboxActivities(dispatchers).dispatch],
+        max_concurrent_activities=MOST_SHARES,
         graceful_shutdown_timeout=_DRAIN,
     )
 

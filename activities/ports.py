@@ -9,6 +9,7 @@ from domain.meetings.events import MeetingEvent
 from domain.meetings.letters import Letter
 from domain.meetings.messages import InputOutcome, TakenInput
 from domain.meetings.model import MeetingState
+from domain.outbox.messages import Progress
 from domain.outbox.model import Draft
 from domain.values import Instant
 
@@ -66,4 +67,29 @@ class MailReader(Protocol):
     async def read(self, raw: bytes) -> Reading:
         """What `raw` says; never raises for anything the bytes may hold. Raises `Unavailable`
         when nothing can be read now: then it says nothing about the mail."""
+        ...
+
+
+class Dispatcher(Protocol):
+    """Sends due messages until it is stopped."""
+
+    async def run(self) -> None:
+        """Returns only when stopped. Cancelling it cuts conversations off."""
+        ...
+
+    def stop(self, patience: float) -> None:
+        """Ask `run` to return: nothing new is begun, conversations get `patience` seconds."""
+        ...
+
+    def progress(self) -> Progress:
+        """What it has done so far."""
+        ...
+
+
+class Dispatchers(Protocol):
+    """Makes dispatchers for this process."""
+
+    async def engage(self) -> Dispatcher:
+        """A new one, not yet running. Any number may run at once, here and elsewhere: the
+        database decides which of them sends what."""
         ...

@@ -20,6 +20,7 @@ from adapters.db.meetings import SqlMeetingStore
 from adapters.db.owners import OwnerJournal
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
+from adapters.dispatchers import Dispatchers, Watch, take_over
 from adapters.intake.accepting import Reception
 from adapters.intake.rates import PeerRate
 from adapters.intake.reading import InboxReader
@@ -27,15 +28,17 @@ from adapters.intake.smtp import Intake
 from adapters.retention import Retention
 from adapters.smtp import SmtpMailer
 from adapters.smtp_relay import relay_of
+from adapters.temporal.outbox import OutboxKeeper
 from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
 from api.app import Parts, create_app
 from api.webhook_bodies import representing
 from console import readiness
 from console.crew import Stop
-from console.ground import Ground
+from console.ground import Ground, now
 from console.polling import Polling
 from domain.inbox.acceptance import Way
+from domain.outbox.messages import Staffing
 
 _PATIENCE = 12.0
 """Seconds that what is in hand may take to be finished: a mail in or out, a reading."""
@@ -78,11 +81,33 @@ def add_activities(g: Ground) -> None:
 
 
 def add_outbox(g: Ground) -> None:
-    mailer = SmtpMailer(relay_of(g.settings))
-    outbox = OutboxDispatcher(
-        g.database, mailer, g.poke, senders=g.settings.smtp_connections, may_send=g.fence.may_send
-    )
-    g.crew.add("outbox", outbox.run(), stop=_soon(outbox.stop), within=15)
+    """Dispatchers, as many as there are shares for us, and what keeps the shares going."""
+    s = g.settings
+    dispatchers = _dispatchers(g)
+    polling = Polling(s, lambda client: worker.outbox_worker(client, dispatchers))
+    g.crew.add("outbox", polling.run(), stop=polling.stop, within=15)
+    wanted = Staffing(dispatchers=s.dispatchers, said_at=now())
+    keeper = OutboxKeeper(g.client, wanted, dispatchers, is_only=s.is_embedded)
+    g.crew.add("outbox keeper", keeper.run(), stop=_soon(keeper.stop), within=15)
+
+
+def _dispatchers(g: Ground) -> Dispatchers:
+    relay, senders = relay_of(g.settings), g.settings.smtp_connections
+
+    def build(watch: Watch) -> OutboxDispatcher:
+        mailer = watch.mailer(SmtpMailer(relay))
+        return OutboxDispatcher(
+            g.database,
+            mailer,
+            g.poke,
+            senders=senders,
+            takes_over=False,
+            may_send=watch.permission(g.fence.may_send),
+        )
+
+    # What a service that was killed had in hand; another host's dispatchers may be alive.
+    taking_over = (lambda: take_over(g.database, now())) if g.settings.is_embedded else None
+    return Dispatchers(build, taking_over)
 
 
 def add_webhooks(g: Ground) -> None:

@@ -19,7 +19,7 @@ from adapters.doctor.temporal import check_pollers
 from api.health import Notice
 from api.ports import Check
 from console.ground import Ground, now
-from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
+from domain.sagas import ACTIVITY_QUEUE, OUTBOX_QUEUE, SAGA_QUEUE
 
 LATE = timedelta(minutes=5)
 """What waits longer than this is not merely busy."""
@@ -97,10 +97,21 @@ def _of_temporal(g: Ground) -> dict[str, Check]:
     async def activities() -> str | None:
         return await _polled(g, ACTIVITY_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
 
+    async def dispatchers() -> str | None:
+        # No fault: mail leaves without Temporal too, and requests need no mail to leave.
+        said = await _polled(g, OUTBOX_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+        return None if said is None else Notice(said)
+
     async def pokes() -> str | None:
         return "sagas cannot be told of new inputs; they wait" if g.relay.is_down else None
 
-    return {"temporal": temporal, "sagas": sagas, "activities": activities, "pokes": pokes}
+    return {
+        "temporal": temporal,
+        "sagas": sagas,
+        "activities": activities,
+        "dispatchers": dispatchers,
+        "pokes": pokes,
+    }
 
 
 async def _polled(g: Ground, queue: str, kind: TaskQueueType.ValueType) -> str | None:

@@ -11,6 +11,13 @@ SAGA_QUEUE = "parley-sagas"
 ACTIVITY_QUEUE = "parley-activities"
 """Activities; polled only where the database is."""
 
+OUTBOX_QUEUE = "parley-outbox"
+"""The dispatchers, which run for hours: on a queue of their own, so that they take no slot of
+what sagas wait for. Polled where the database is."""
+
+OUTBOX_ID = "outbox/dispatchers"
+"""The one workflow that keeps dispatchers running. It takes no inputs."""
+
 _WORKFLOWS = {"meeting": "Meeting"}
 
 

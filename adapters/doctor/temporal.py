@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from adapters.doctor.finding import Finding, fault, fine, warning
 from adapters.temporal.client import connect
-from domain.sagas import ACTIVITY_QUEUE, SAGA_QUEUE
+from domain.sagas import ACTIVITY_QUEUE, OUTBOX_QUEUE, SAGA_QUEUE
 from settings import Settings
 
 _RPC_TIMEOUT = timedelta(seconds=5)
@@ -32,6 +32,7 @@ async def check_temporal(settings: Settings) -> list[Finding]:
             await _namespace(client),
             await check_pollers(client, SAGA_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
             await check_pollers(client, ACTIVITY_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+            await check_pollers(client, OUTBOX_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
         ]
     except (RPCError, RuntimeError) as failure:
         where = settings.temporal_address or "the configured address"

@@ -1,7 +1,7 @@
 """Records one history per ending of each saga, for `test_replay` to replay for ever.
 
-Run as `python -m tests.replay.recording NAME` in the change that adds a patch; recorded files are
-never edited and never recorded again. The manifest keeps the true workflow ids.
+Run as `python -m tests.replay.recording RELEASE SAGA` in the change that adds a patch; recorded
+files are never edited and never recorded again. The manifest keeps the true workflow ids.
 """
 
 import asyncio
@@ -10,6 +10,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
 
 from adapters.temporal.client import parley_plugin
 from domain.meetings.messages import (
@@ -23,9 +27,13 @@ from domain.meetings.messages import (
     Undelivered,
 )
 from domain.meetings.model import Partstat
+from tests.fakes.dispatchers import FakeDispatchers
+from tests.patience import until
 from tests.workflows.meeting_saga import Saga, playing, slot_in
+from tests.workflows.outbox_shares import dispatching, host, staffing
 from tests.workflows.temporal import temporal_server
 from workflows.meetings import MEETING_STATUS
+from workflows.outbox import OutboxWorkflow
 
 HISTORIES = Path(__file__).with_name("histories")
 DAY = timedelta(days=1)
@@ -79,28 +87,69 @@ ENDINGS: dict[str, Callable[[Saga], Awaitable[None]]] = {
 _ENDS_AS = {"corrected": "cancelled"}
 
 
-async def record(release: str) -> None:
-    """Play every ending and keep its history under `histories/meetings/<release>-<ending>.json`."""
-    folder = HISTORIES / "meetings"
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest_file = HISTORIES / "manifest.json"
-    manifest = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
+class Book:
+    """Keeps histories as `histories/<saga>/<release>-<name>.json`."""
+
+    def __init__(self, saga: str, release: str) -> None:
+        self._prefix = f"{saga}/{release}"
+        self._manifest_file = HISTORIES / "manifest.json"
+
+    async def keep(self, name: str, handle: WorkflowHandle[Any, Any]) -> None:
+        file = f"{self._prefix}-{name}.json"
+        (HISTORIES / file).parent.mkdir(parents=True, exist_ok=True)
+        (HISTORIES / file).write_text((await handle.fetch_history()).to_json())
+        manifest = json.loads(self._manifest_file.read_text())
+        manifest[file] = handle.id
+        self._manifest_file.write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+async def record_meetings(environment: WorkflowEnvironment, book: Book) -> None:
+    """Play every ending of a meeting."""
+    for ending, play in ENDINGS.items():
+        async with playing(environment, slot_in(10), slot_in(11)) as saga:
+            await saga.opened()
+            await play(saga)
+            assert await saga.handle.result() == _ENDS_AS.get(ending, ending)
+            await book.keep(ending, saga.handle)
+
+
+async def record_outbox(environment: WorkflowEnvironment, book: Book) -> None:
+    """Dispatchers that move, become more and fewer; the run before a new one, and that one."""
+    client, here = environment.client, FakeDispatchers("here")
+    async with dispatching(client, staffing(1)) as outbox:
+        async with host(client, here, beat=0.05):
+            await until(lambda: here.running == 1)
+            await outbox.signal(OutboxWorkflow.staff, staffing(3, after=1))
+            await until(lambda: here.running == 3)
+            await outbox.signal(OutboxWorkflow.staff, staffing(2, after=2))
+            await until(lambda: here.running == 2)
+        first = client.get_workflow_handle(outbox.id, run_id=(await outbox.describe()).run_id)
+        async with host(client, here, beat=0.05, turn=timedelta(seconds=0.1)):
+            await until(lambda: _is_over(first))
+            begun = len(here.engaged)
+            await until(lambda: len(here.engaged) == begun + 4)
+        await book.keep("moved", first)
+        await book.keep("continued", outbox)
+
+
+async def _is_over(handle: WorkflowHandle[Any, Any]) -> bool:
+    status = (await handle.describe()).status
+    return status is WorkflowExecutionStatus.CONTINUED_AS_NEW
+
+
+SAGAS = {"meetings": record_meetings, "outbox": record_outbox}
+
+
+async def record(release: str, saga: str) -> None:
+    """Play the story of `saga` and keep its histories."""
     async with temporal_server(
+        ["limit.historyCount.suggestContinueAsNew=60"],
         plugins=[parley_plugin()],
         search_attributes=[MEETING_STATUS],
         identity="recording",  # histories name their workers, and ours would name a machine
     ) as environment:
-        for ending, play in ENDINGS.items():
-            async with playing(environment, slot_in(10), slot_in(11)) as saga:
-                await saga.opened()
-                await play(saga)
-                assert await saga.handle.result() == _ENDS_AS.get(ending, ending)
-                history = await saga.handle.fetch_history()
-                name = f"meetings/{release}-{ending}.json"
-                (HISTORIES / name).write_text(history.to_json())
-                manifest[name] = saga.id
-    manifest_file.write_text(json.dumps(manifest, indent=2) + "\n")
+        await SAGAS[saga](environment, Book(saga, release))
 
 
 if __name__ == "__main__":
-    asyncio.run(record(sys.argv[1]))
+    asyncio.run(record(sys.argv[1], sys.argv[2]))

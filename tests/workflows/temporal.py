@@ -3,7 +3,7 @@ stands here, so that a renamed call costs one file."""
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -30,14 +30,17 @@ def temporal_binary() -> str:
 
 
 @asynccontextmanager
-async def temporal_server(**options: Any) -> AsyncIterator[WorkflowEnvironment]:
+async def temporal_server(
+    flags: Sequence[str] = (), **options: Any
+) -> AsyncIterator[WorkflowEnvironment]:
     """A server with skipping switched off until `advance` asks for it: skipping by itself would
-    jump over answers that are still on their way."""
+    jump over answers that are still on their way. `flags` are further dynamic settings."""
+    extra = [word for flag in (*_FLAGS, *flags) for word in ("--dynamic-config-value", flag)]
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False, max_session_skip_count=10_000),
         dev_server_existing_path=temporal_binary(),
         dev_server_log_level="error",
-        dev_server_extra_args=[arg for flag in _FLAGS for arg in ("--dynamic-config-value", flag)],
+        dev_server_extra_args=extra,
         **options,
     )
     async with environment:
