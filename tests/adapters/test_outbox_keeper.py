@@ -125,7 +125,7 @@ async def test_somebody_sends_while_temporal_comes_and_goes(server: Server) -> N
                 await until(lambda: len(here.engaged) == 2 and here.running == 1)
         share = here.engaged[1]
         await until(lambda: share.patience is not None or not here.running, within=30)
-        await until(lambda: here.running == 1, within=5)
+        await until(lambda: here.running == 1, within=10)
         await worker.shutdown()
         await polling
 
