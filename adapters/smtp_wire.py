@@ -73,19 +73,21 @@ class Wire(asyncio.Protocol):
 
     async def reply(self, timeout: float) -> Reply:
         """The next reply. Raises `WireLost`, `Garbled`, or `TimeoutError` after that long."""
+        deadline = asyncio.get_running_loop().time() + timeout
         while not self._replies:
             if self._fault is not None:
                 raise self._fault
-            await self._news(timeout, "no reply")
+            await self._news(deadline, f"no reply for {timeout:g} seconds")
         return self._replies.popleft()
 
     async def drained(self, timeout: float) -> None:
         """Wait until what was written is on its way, or the server says something. Raises
         `WireLost` or `TimeoutError`."""
+        deadline = asyncio.get_running_loop().time() + timeout
         while self._is_full and not self._replies:
             if self._fault is not None:
                 raise self._fault
-            await self._news(timeout, "the server does not read")
+            await self._news(deadline, f"the server did not read for {timeout:g} seconds")
 
     def cut(self) -> None:
         """End the connection at once; what has not left yet does not leave."""
@@ -97,10 +99,11 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def _news(self, timeout: float, what: str) -> None:
+    async def _news(self, deadline: float, what: str) -> None:
+        """The deadline is one for all news: a server cannot draw it out octet by octet."""
         loop = asyncio.get_running_loop()
         self._waiter = waiter = loop.create_future()
-        timer = loop.call_later(timeout, _give_up, waiter, f"{what} for {timeout:g} seconds")
+        timer = loop.call_at(deadline, _give_up, waiter, what)
         try:
             await waiter
         finally:

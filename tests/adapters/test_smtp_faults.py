@@ -2,6 +2,7 @@
 and whether the server has it, which is the truth the first three must not contradict."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -180,6 +181,30 @@ async def test_a_refused_recipient_gets_no_dot_where_the_server_asks_for_a_body(
         assert (first.phase, first.code, second.code) == (Phase.RCPT, 550, 250)
         assert (server.connections, len(server.taken)) == (2, 1)
         assert not server.broke_off.is_set(), "something was said after the 354"
+
+
+async def test_a_reply_in_drops_does_not_draw_out_its_time() -> None:
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        await reader.readline()
+        writer.write(b"250 me\r\n250-")
+        while not reader.at_eof():
+            writer.write(b"x")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1000), PATIENCE / 10)
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, asyncio.timeout(20):
+        port = server.sockets[0].getsockname()[1]
+        report = await send(SmtpMailer(Relay("127.0.0.1", port, timeout=PATIENCE)))
+        await gone.wait()
+
+    assert (report.phase, report.code) == (Phase.MAIL, None)
+    assert "no reply for" in report.reply
 
 
 @pytest.mark.parametrize("offers", LONE, ids=["one-by-one", "pipelined"])
