@@ -6,9 +6,11 @@ from domain.access import Purpose
 from domain.inbox.addressing import Bound, Circle, bind, may_cancel
 from domain.inbox.model import ProposedSlot, Reading, Verdict
 from domain.inbox.returned import failure_in, is_returned
+from domain.inbox.wishes import asks_to_stop
 from domain.meetings.messages import (
     Answer,
     Cancellation,
+    MailPreference,
     MeetingInput,
     ProposedTime,
     Refresh,
@@ -17,6 +19,7 @@ from domain.meetings.messages import (
 )
 from domain.meetings.model import Partstat
 from domain.outbox.bounces import cause_of
+from domain.postage import MailWish
 from domain.values import scrubbed
 
 _PARTSTATS = frozenset(Partstat)
@@ -35,28 +38,35 @@ class Interpretation(NamedTuple):
 
 
 def interpret(
-    reading: Reading, circle: Circle, purpose: Purpose, letter: str | None
+    reading: Reading, circle: Circle, purpose: Purpose, letter: str | None, mail_from: str = ""
 ) -> Interpretation:
     """What `reading` says for the party its token belongs to.
 
     `letter` is the kind of mail a bounce is about, None for one to an address that the party no
-    longer has. Whatever cannot be acted on becomes a
-    `Remark`, so that the owner sees it and nothing is lost.
+    longer has; `mail_from` the envelope sender, '' for the null path. Whatever cannot be acted
+    on becomes a `Remark`, so that the owner sees it and nothing is lost.
     """
     bound = bind(reading, circle)
     return Interpretation(
-        _input_of(reading, circle, purpose, letter, bound), _words(reading, bound)
+        _input_of(reading, circle, purpose, letter, mail_from, bound), _words(reading, bound)
     )
 
 
 def _input_of(
-    reading: Reading, circle: Circle, purpose: Purpose, letter: str | None, bound: Bound
+    reading: Reading,
+    circle: Circle,
+    purpose: Purpose,
+    letter: str | None,
+    mail_from: str,
+    bound: Bound,
 ) -> MeetingInput:
     match purpose:
         case Purpose.BOUNCE if is_returned(reading):
             return _returned(reading, circle.party, letter)
         case Purpose.REPLY:
             return _reply(reading, circle, bound)
+        case Purpose.UNSUBSCRIBE if asks_to_stop(reading, mail_from):
+            return MailPreference(party=circle.party, wish=MailWish.NO_REMINDERS)
         case Purpose.ALIAS:  # whoever wrote there is not the party that the alias stands for
             writer = circle.party_at(reading.sender) or _somebody_else(circle)
             return Remark(party=writer, verdict=reading.verdict.value)

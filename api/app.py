@@ -21,6 +21,7 @@ from adapters.db.provider_events import SqlProviderEvents
 from adapters.db.sessions import SqlSessions
 from adapters.db.strays import SqlStrays
 from adapters.db.suppression_store import SqlSuppressions
+from adapters.db.unsubscribing import SqlUnsubscribing
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.intake.accepting import Reception
 from adapters.mailbox import Catcher, CaughtMailbox, SimulatedAttendees
@@ -148,6 +149,7 @@ def _page_parts(parts: Parts, ports: Ports) -> PageParts:
         ports=ports,
         parties=SqlPartyPages(parts.database, parts.secret, s.mail_domain, s.base_url),
         sessions=SqlSessions(parts.database),
+        wishes=SqlUnsubscribing(parts.database),
         mailbox=mailbox,
         attendees=attendees,
     )

@@ -25,6 +25,14 @@ class OnUnknown(StrEnum):
     ASSUME_SENT = "assume-sent"  # a copy would be worse than a loss: digests
 
 
+class MailWish(StrEnum):
+    """Which mail somebody wants from whoever writes to them here."""
+
+    EVERYTHING = "everything"
+    NO_REMINDERS = "no-reminders"  # nothing that is optional
+    NOTHING = "nothing"
+
+
 class Postage(Frozen):
     """How one mail is to be treated.
 

@@ -30,10 +30,18 @@ _REVOKE = (
 )
 
 
-def grant(c: sa.Connection, secret: bytes, capability: Capability, at: datetime) -> str:
-    """Make the token of `capability` known, and return it; a second call changes nothing."""
+def grant(
+    c: sa.Connection,
+    secret: bytes,
+    capability: Capability,
+    at: datetime,
+    *,
+    address: str | None = None,
+) -> str:
+    """Make the token of `capability` known, and return it; a second call changes nothing.
+    `address` is whose it is, where its stream does not tell."""
     token = derive_token(secret, capability)
-    c.execute(_INSERT, _row(capability, token, at))
+    c.execute(_INSERT, {**_row(capability, token, at), "address": address})
     return token
 
 

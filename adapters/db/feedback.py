@@ -17,12 +17,14 @@ from adapters.db import (
     outbox,
     outbox_events,
     suppressions,
+    unsubscribing,
 )
 from adapters.db.schema import inbox as inbox_table
 from adapters.db.schema import outbox as outbox_table
 from domain.access import Purpose
 from domain.inbox.model import Arrival, Reading, Verdict
 from domain.inbox.returned import failure_in, is_returned
+from domain.inbox.wishes import asks_to_stop
 from domain.outbox.bounces import Cause, cause_of, fate_of, outweighs
 from domain.outbox.events import event_of_fate
 from domain.outbox.model import DeliveryFate, Proof
@@ -79,6 +81,10 @@ def heed(c: sa.Connection, mail: Arrival, reading: Reading, at: datetime) -> Non
             _heed_report(c, mail, reading, at)
         case Purpose.REPLY:
             _heed_answer(c, mail, reading, at)
+        case Purpose.UNSUBSCRIBE if asks_to_stop(reading, mail.mail_from):
+            who = unsubscribing.of_stream(c, mail.stream, mail.party)
+            if who is not None:  # the mail is the saga's input already
+                unsubscribing.stop_optional(c, who, at, tells_saga=False)
 
 
 def _heed_report(c: sa.Connection, mail: Arrival, reading: Reading, at: datetime) -> None:

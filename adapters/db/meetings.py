@@ -160,7 +160,17 @@ def _party_card(
         page_url=f"{base_url}/p/{tokens[number, Purpose.PAGE]}",
         shows_address=row["shows_address"],
         known_addresses=(row["address"],),
+        **_ways_out(tokens.get((number, Purpose.UNSUBSCRIBE)), mail_domain, base_url),
     )
+
+
+def _ways_out(token: str | None, mail_domain: str, base_url: str) -> dict[str, str]:
+    if token is None:
+        return {}
+    return {
+        "unsubscribe_url": f"{base_url}/u/{token}",
+        "unsubscribe_address": token_address(Purpose.UNSUBSCRIBE, token, mail_domain),
+    }
 
 
 class SqlMeetingStore:

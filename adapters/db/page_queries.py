@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.db import capabilities, inputs, journal, meeting_queries, meetings
+from adapters.db import capabilities, evidence, inputs, journal, meeting_queries, meetings
 from adapters.db.database import Database
 from adapters.db.schema import inputs as input_rows
 from adapters.db.schema import meetings as meeting_rows
@@ -143,6 +143,7 @@ def _note(c: sa.Connection, saying: Saying) -> Noted:
     )
     if is_new:
         _check_room(c, saying)
+        evidence.prove_clicked(c, saying.stream, saying.party, saying.mark, saying.at)
         return Noted(id=input_id, is_new=True, is_same=True)
     first = inputs.get(c, input_id)
     is_same = first.stream == saying.stream and (first.body, first.words) == (body, words)

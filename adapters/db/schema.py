@@ -187,6 +187,7 @@ capabilities = sa.Table(
     _text("stream"),
     sa.Column("party", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
+    _maybe("address"),  # whose wish it is, where no party's row says so
     _at("created_at"),
     _maybe_at("revoked_at"),
     sa.Index("ix_capabilities_stream", "stream"),

@@ -56,8 +56,9 @@ class Interpretation(Protocol):
     def words(self) -> dict[str, str]: ...
 
 
-Interpret = Callable[[Reading, Circle, Purpose, str | None], Interpretation]
-"""`activities.inbox.interpret`: reading, parties, purpose of the address, kind of the letter."""
+Interpret = Callable[[Reading, Circle, Purpose, str | None, str], Interpretation]
+"""`activities.inbox.interpret`: reading, parties, purpose of the address, kind of the
+letter, envelope sender."""
 
 
 class _Background(Circle):
@@ -212,7 +213,9 @@ class InboxReader:
             return {"kind": "heard", "verdict": reading.verdict.value}, {}
         purpose = Purpose(arrival.purpose)
         try:
-            found = self._interpret(reading, background, purpose, background.letter)
+            found = self._interpret(
+                reading, background, purpose, background.letter, arrival.mail_from
+            )
         except Exception:
             _log.exception("inbox: mail %d could not be interpreted", arrival.id)
             unread = Remark(party=arrival.party, verdict=Verdict.UNREADABLE.value)

@@ -51,7 +51,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
         raise BadInput("This page takes forms as a browser sends them.")
-    text = (await _bounded_body(request)).decode("utf-8", "replace")
+    text = (await bounded_body(request)).decode("utf-8", "replace")
     try:
         fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELD_LIMIT)
     except ValueError:
@@ -59,7 +59,8 @@ async def read_form(request: Request) -> Mapping[str, str]:
     return dict(fields)
 
 
-async def _bounded_body(request: Request) -> bytes:
+async def bounded_body(request: Request) -> bytes:
+    """The whole body. Raises `BadInput` for more than 64 KB."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

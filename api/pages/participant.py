@@ -26,6 +26,7 @@ from domain.meetings.messages import MeetingInput
 from domain.meetings.pages import PartyPage, Saying
 from domain.meetings.rules import fold
 from domain.meetings.transitions import PARTYS_DEEDS, Deed
+from domain.outbox.marks import MARK, as_mark
 from domain.values import as_prose, scrubbed
 
 _COMMENT_LIMIT = 2000
@@ -104,6 +105,7 @@ class ParticipantPages:
                 body=body,
                 comment=_comment(fields),
                 at=self._now(),
+                mark=_mark(nonce),
             )
         )
         if not noted.is_same:
@@ -149,7 +151,7 @@ class ParticipantPages:
             status,
             **page_context(view, state, now, asked or asked_by(request.query_params)),
             path=f"/p/{token}",
-            nonce=self._nonces.mint(token, f"{seen.sequence}:{seen.proposal}", now),
+            nonce=self._nonces.mint(token, _shown(seen, request), now),
             fault=fault,
         )
 
@@ -196,9 +198,20 @@ def _guesser(request: Request) -> str:
     return f"page {peer_of(request)}"
 
 
+def _shown(seen: Seen, request: Request) -> str:
+    """What a form's nonce remembers: what the page showed, and the mark of the mail whose link led
+    there. A link alone proves nothing, as scanners follow them; a choice made behind it does."""
+    return f"{seen.sequence}:{seen.proposal}:{as_mark(request.query_params.get(MARK, ''))}"
+
+
 def _seen(nonce: Nonce) -> Seen:
-    sequence, _, proposal = nonce.shown.partition(":")
+    sequence, proposal = nonce.shown.split(":")[:2]
     return Seen(sequence=int(sequence), proposal=int(proposal))
+
+
+def _mark(nonce: Nonce) -> str:
+    """'' too for forms that a release without marks had served."""
+    return "".join(nonce.shown.split(":")[2:3])
 
 
 def _comment(fields: Mapping[str, str]) -> str:

@@ -9,7 +9,10 @@ from api.ports import Ports
 from domain.access import Principal
 from domain.meetings.pages import Noted, PartyPage, Saying
 from domain.meetings.views import TimelineEvent
-from domain.outbox.caught import Addressee, CaughtMail, OpenedMail
+from domain.outbox.caught import Addressee as Caught
+from domain.outbox.caught import CaughtMail, OpenedMail
+from domain.outbox.wishes import Addressee
+from domain.postage import MailWish
 from domain.values import Slot
 
 
@@ -47,10 +50,27 @@ class SessionStore(Protocol):
         ...
 
 
+class Unsubscribing(Protocol):
+    """The wishes of whoever is written to, found by capability."""
+
+    async def find(self, token: str, now: datetime) -> Addressee | None:
+        """Whom `token` stands for, and what they want now; None for an unknown one."""
+        ...
+
+    async def say(self, token: str, wish: MailWish, mark: str, at: datetime) -> bool:
+        """Let `wish` hold, durably; `mark` tells the mail whose link was used, if any. False for
+        an unknown token."""
+        ...
+
+    async def stop_optional(self, token: str, mark: str, at: datetime) -> bool:
+        """Let no more optional mail go there, durably. False for an unknown token."""
+        ...
+
+
 class Mailbox(Protocol):
     """The mail that the embedded catcher holds."""
 
-    async def addressees(self) -> Sequence[Addressee]:
+    async def addressees(self) -> Sequence[Caught]:
         """Everybody who was written to, the latest first."""
         ...
 
@@ -94,6 +114,7 @@ class PageParts:
     ports: Ports
     parties: PartyPages
     sessions: SessionStore
+    wishes: Unsubscribing
     mailbox: Mailbox | None = None
     attendees: Attendees | None = None
 

@@ -13,6 +13,7 @@ from api.pages.ports import PageParts
 from api.pages.quarantine import QuarantinePages
 from api.pages.rendering import Pages
 from api.pages.sessions import Sessions
+from api.pages.unsubscribe import UnsubscribePages
 
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
@@ -27,6 +28,7 @@ def routers(parts: PageParts) -> list[APIRouter]:
     found = [
         _drawing(pages),
         ParticipantPages(parts, pages).router(),
+        UnsubscribePages(parts, pages, parts.wishes).router(),
         LoginPages(parts, pages, sessions).router(),
         # Before the desk, whose path for one meeting is wider.
         NewMeetingPages(parts, pages, guard).router(),

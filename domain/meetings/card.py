@@ -9,7 +9,9 @@ class PartyCard(Frozen):
     `uid` is the UID of this party's own copy of the event, for ever. `reply_address` is the
     ORGANIZER, From and Reply-To of everything this party is sent; `bounce_address` the
     envelope sender; `alias_address` is how the other parties' calendars see this one, unless
-    `shows_address` lets them see the real one. `page_url` is the party's own page.
+    `shows_address` lets them see the real one. `page_url` is the party's own page;
+    `unsubscribe_url` and `unsubscribe_address` end optional mail, and are '' for meetings that
+    were asked for before there were such.
     """
 
     number: int
@@ -23,6 +25,8 @@ class PartyCard(Frozen):
     page_url: str
     shows_address: bool = False
     known_addresses: tuple[str, ...] = ()
+    unsubscribe_url: str = ""
+    unsubscribe_address: str = ""
 
 
 class MeetingCard(Frozen):

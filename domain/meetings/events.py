@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from domain.journal import NewEvent
-from domain.meetings.messages import MailWish, Via
+from domain.meetings.messages import Via
 from domain.meetings.model import Offer, Partstat, Status, Terms
+from domain.postage import MailWish
 from domain.values import Frozen, Instant, Slot
 
 

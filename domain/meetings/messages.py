@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from domain.meetings.model import OWNER, Partstat
+from domain.postage import MailWish
 from domain.values import Frozen, Instant, Slot
 
 WORKFLOW = "Meeting"
@@ -147,14 +148,6 @@ class AddressCorrection(Frozen):
 
     kind: Literal["address-correction"] = "address-correction"
     party: int = Field(ge=1)
-
-
-class MailWish(StrEnum):
-    """Which mail a party wants from its meeting's owner."""
-
-    EVERYTHING = "everything"
-    NO_REMINDERS = "no-reminders"
-    NOTHING = "nothing"
 
 
 class MailPreference(Frozen):

@@ -40,7 +40,8 @@ class PartyPage(Frozen):
 
 
 class Saying(Frozen):
-    """A click on its way to the saga. `key` makes it one input however often it is sent."""
+    """A click on its way to the saga. `key` makes it one input however often it is sent. `mark`
+    tells the mail whose link led to the page, if one did."""
 
     stream: str
     party: int
@@ -48,6 +49,7 @@ class Saying(Frozen):
     body: MeetingInput
     comment: str
     at: Instant
+    mark: str = ""
 
 
 class Noted(Frozen):

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from domain.journal import JournalEvent
 from domain.meetings import events
 from domain.meetings.civil import instant_words, slot_words
-from domain.meetings.messages import MailWish, Via
+from domain.meetings.messages import Via
 from domain.meetings.model import Offer, Partstat, Status
+from domain.postage import MailWish
 from domain.values import Instant, Slot
 
 

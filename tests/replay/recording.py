@@ -21,12 +21,12 @@ from domain.meetings.messages import (
     Answer,
     Cancellation,
     MailPreference,
-    MailWish,
     ProposedTime,
     Refresh,
     Undelivered,
 )
 from domain.meetings.model import Partstat
+from domain.postage import MailWish
 from tests.fakes.dispatchers import FakeDispatchers
 from tests.patience import until
 from tests.workflows.meeting_saga import Saga, playing, slot_in

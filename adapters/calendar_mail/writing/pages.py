@@ -7,9 +7,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from adapters.calendar_mail.writing import clean
+from adapters.calendar_mail.writing.unsubscribe import CHOICES
 from adapters.calendar_mail.writing.wall_time import SlotWords, instant_words, slot_words
 from adapters.calendar_mail.writing.wording import ANSWERS, Reader, Wording, shown_name, wording
 from domain.meetings.letters import LetterKind
+from domain.outbox.marks import MARK
 from domain.values import Slot
 
 
@@ -46,6 +48,7 @@ class Facts:
     has_buttons: bool
     organizer: str
     hides_addresses: bool
+    unsubscribe: str = ""
 
 
 def as_text(facts: Facts) -> str:
@@ -70,9 +73,11 @@ def _templates() -> Environment:
     )
 
 
-def facts_for(reader: Reader) -> Facts:
-    """What the letter says to its reader, in the reader's own zone."""
+def facts_for(reader: Reader, mark: str, *, is_optional: bool) -> Facts:
+    """What the letter says to its reader, in the reader's own zone. Its links carry `mark`, by
+    which a choice made behind them shows that this letter arrived."""
     card, party = reader.card, reader.party
+    way_out = party.unsubscribe_url
     words = wording(reader)
     name = clean.name(party.name)
     return Facts(
@@ -84,11 +89,16 @@ def facts_for(reader: Reader) -> Facts:
         people=_people(reader),
         about=clean.prose(card.description),
         answer_by=_answer_by(reader) if words.ask else "",
-        links=_links(reader),
+        links=_links(reader, mark),
         has_buttons=_has_buttons(reader),
         organizer=reader.organizer,
         hides_addresses=not party.shows_address,
+        unsubscribe=_marked(f"{way_out}{CHOICES}", mark) if is_optional and way_out else "",
     )
+
+
+def _marked(url: str, mark: str) -> str:
+    return f"{url}?{MARK}={mark}"
 
 
 def _times(reader: Reader) -> tuple[Row, ...]:
@@ -149,11 +159,11 @@ _QUESTION = (
 _SETTLED = (_PAGE, ("Propose another time", "/propose"))
 
 
-def _links(reader: Reader) -> tuple[Link, ...]:
+def _links(reader: Reader, mark: str) -> tuple[Link, ...]:
     """Links into the party's page, each to one form of it: the page shows, people act."""
     page = reader.party.page_url
     return tuple(
-        Link(label, f"{page}{path}", is_main=index == 0)
+        Link(label, _marked(f"{page}{path}", mark), is_main=index == 0)
         for index, (label, path) in enumerate(_choices(reader))
     )
 

@@ -6,13 +6,15 @@ from adapters.calendar_mail.writing import clean, headers, mime
 from adapters.calendar_mail.writing.event import CalendarObject, to_ics
 from adapters.calendar_mail.writing.identity import digest, message_id, thread_id
 from adapters.calendar_mail.writing.inspection import check
-from adapters.calendar_mail.writing.pages import as_html, as_text, facts_for
+from adapters.calendar_mail.writing.pages import Facts, as_html, as_text, facts_for
 from adapters.calendar_mail.writing.plan import calendar_object
 from adapters.calendar_mail.writing.subject import subject_of
+from adapters.calendar_mail.writing.unsubscribe import list_unsubscribe
 from adapters.calendar_mail.writing.wording import Reader
 from domain.meetings.card import MeetingCard
 from domain.meetings.letters import Letter, LetterKind
 from domain.meetings.messages import stream_of
+from domain.outbox.marks import mark_of
 from domain.outbox.model import Draft
 from domain.values import as_address
 
@@ -28,6 +30,12 @@ _AUTOMATIC = frozenset(
 )
 """Letters marked as automatic (RFC 3834). Not those with a calendar part: no client was seen to
 lose its answer buttons over the mark, but none was shown to keep them either."""
+
+
+_OPTIONAL = frozenset(
+    {LetterKind.ANSWER_REMINDER, LetterKind.PROPOSAL_REMINDER, LetterKind.MEETING_REMINDER}
+)
+"""Letters that a party may do without and still know where the meeting stands."""
 
 
 class MailLetterWriter:
@@ -53,8 +61,13 @@ class MailLetterWriter:
             as_address(address)
         mail_id = message_id(letter, card.meeting_id, party.address, self._mail_domain)
         planned = calendar_object(reader)
-        body = _body(reader, planned, digest("boundary", mail_id))
-        lines = self._lines(reader, mail_id) + list(body.headers)
+        mark = mark_of(mail_id)
+        is_optional = letter.kind in _OPTIONAL
+        facts = facts_for(reader, mark, is_optional=is_optional)
+        body = _body(facts, planned, digest("boundary", mail_id))
+        ways_out = (party.unsubscribe_url, party.unsubscribe_address, mark)
+        lines = self._lines(reader, mail_id)
+        lines += [*(list_unsubscribe(*ways_out) if is_optional else ()), *body.headers]
         raw = headers.block(lines) + mime.CRLF + body.body
         _look_over(raw, lines, reader, planned)
         return Draft(
@@ -104,10 +117,9 @@ def _marks(letter: Letter) -> list[tuple[str, str]]:
     ]
 
 
-def _body(reader: Reader, planned: CalendarObject | None, key: str) -> mime.Part:
+def _body(facts: Facts, planned: CalendarObject | None, key: str) -> mime.Part:
     """`mixed(alternative(plain, html, calendar), invite.ics)`: the structure that Google,
     Outlook, Apple and Thunderbird all draw answer buttons for (calendar-mail H3)."""
-    facts = facts_for(reader)
     words = [
         mime.text('text/plain; charset="UTF-8"', as_text(facts)),
         mime.text('text/html; charset="UTF-8"', as_html(facts)),

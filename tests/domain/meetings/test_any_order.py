@@ -15,7 +15,6 @@ from domain.meetings.messages import (
     Cancellation,
     Effect,
     MailPreference,
-    MailWish,
     MeetingInput,
     ProposalAnswer,
     Refresh,
@@ -26,6 +25,7 @@ from domain.meetings.messages import (
 )
 from domain.meetings.model import MeetingState, Status
 from domain.meetings.rules import decide, fold, next_wake, pass_time
+from domain.postage import MailWish
 from domain.values import Slot
 from tests.domain.meetings.story import FIRST, OTHER, SECOND, START, Story, slot
 

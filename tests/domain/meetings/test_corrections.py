@@ -12,13 +12,13 @@ from domain.meetings.messages import (
     Cancellation,
     Effect,
     MailPreference,
-    MailWish,
     Undelivered,
 )
 from domain.meetings.model import Partstat, Status
 from domain.meetings.progress import details
 from domain.meetings.requests import AddressOrder, check_correction
 from domain.meetings.standing import what_next
+from domain.postage import MailWish
 from domain.values import Slot
 from tests.domain.meetings.story import DAY, FIRST, OTHER, Story, kinds, slot
 

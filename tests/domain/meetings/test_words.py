@@ -7,9 +7,10 @@ import pytest
 
 from domain.journal import JournalEvent
 from domain.meetings import events
-from domain.meetings.messages import MailWish, Via
+from domain.meetings.messages import Via
 from domain.meetings.model import Offer, Partstat, Status, Terms
 from domain.meetings.words import listed, sentence
+from domain.postage import MailWish
 from domain.values import Slot
 
 NAMES = {0: "Clinic", 1: "Ana", 2: "Ben"}

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("replays", sa.Integer, nullable=False, server_default="0"),
         sa.Column("raw_forgotten_at", sa.BigInteger),
     )
+    _extend("capabilities", sa.Column("address", sa.Text))
     _extend(
         "parties",
         sa.Column("unreachable", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -54,6 +55,7 @@ def downgrade() -> None:
         op.drop_table(table)
     _shrink("outbox_attempts", "server")
     _shrink("parties", "unreachable")
+    _shrink("capabilities", "address")
     for index in (
         "ix_outbox_raw",
         *("ix_outbox_attention", "ix_outbox_apart", "ix_outbox_uncertain"),

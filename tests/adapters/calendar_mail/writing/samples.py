@@ -36,6 +36,8 @@ def party(number: int, **changes: object) -> PartyCard:
         "bounce_address": f"b+{number * 'q':b<26}@{DOMAIN}",
         "alias_address": f"a+{number * 'q':c<26}@{DOMAIN}",
         "page_url": f"https://parley.example/p/{number * 'q':d<26}",
+        "unsubscribe_url": f"https://parley.example/u/{number * 'q':e<26}",
+        "unsubscribe_address": f"u+{number * 'q':e<26}@{DOMAIN}",
         **changes,
     }
     return PartyCard.model_validate(fields)

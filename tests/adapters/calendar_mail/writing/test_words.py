@@ -3,10 +3,21 @@
 import pytest
 
 from adapters.calendar_mail.writing.errors import CannotWrite
+from adapters.calendar_mail.writing.unsubscribe import list_unsubscribe
 from domain.meetings.letters import LetterKind
 from domain.meetings.model import Partstat
+from domain.outbox.marks import mark_of
 from tests.adapters.calendar_mail.writing import reading
-from tests.adapters.calendar_mail.writing.samples import NO, OTHER_SLOT, YES, compose, party
+from tests.adapters.calendar_mail.writing.samples import (
+    NO,
+    OTHER_SLOT,
+    YES,
+    card,
+    compose,
+    letter,
+    party,
+    writer,
+)
 
 K = LetterKind
 
@@ -67,9 +78,15 @@ def test_a_letter_says_why_it_was_sent(
 
 
 def _links(kind: LetterKind, **changes: object) -> list[str]:
-    page = party(2).page_url
+    page, mark = party(2).page_url, f"?m={_mark(kind, **changes)}"
     links = [word for word in reading.text(compose(kind, **changes)).split() if page in word]
-    return [link.removeprefix(page) for link in links]
+    assert all(link.endswith(mark) for link in links)
+    return [link.removeprefix(page).removesuffix(mark) for link in links]
+
+
+def _mark(kind: LetterKind = K.INVITATION, **changes: object) -> str:
+    draft = writer().compose(letter(kind, **changes), card())
+    return mark_of(draft.message_id)
 
 
 @pytest.mark.parametrize("kind", [K.INVITATION, K.RESCHEDULE, K.CURRENT, K.ANSWER_REMINDER])
@@ -102,7 +119,46 @@ def test_html_and_text_lead_to_the_same_places() -> None:
     page = reading.page(compose())
 
     for path in ("/accept", "/decline", "/propose"):
-        assert f'href="{party(2).page_url}{path}"' in page
+        assert f'href="{party(2).page_url}{path}?m={_mark()}"' in page
+
+
+def test_links_tell_one_mail_from_another() -> None:
+    assert _mark(K.RESCHEDULE, occasion=4) != _mark(K.RESCHEDULE, occasion=5)
+
+
+_REMINDERS = {K.ANSWER_REMINDER, K.PROPOSAL_REMINDER, K.MEETING_REMINDER}
+
+
+@pytest.mark.parametrize("kind", K)
+def test_reminders_and_only_they_offer_their_end(kind: LetterKind) -> None:
+    raw, ana = compose(kind), party(2)
+    message = reading.parsed(raw)
+    choices = f"{ana.unsubscribe_url}/choices?m={_mark(kind)}"
+
+    assert (choices in reading.text(raw)) is (kind in _REMINDERS)
+    assert (choices in reading.page(raw)) is (kind in _REMINDERS)
+    if kind in _REMINDERS:
+        assert message["List-Unsubscribe"] == (
+            f"<{ana.unsubscribe_url}?m={_mark(kind)}>, "
+            f"<mailto:{ana.unsubscribe_address}?subject=unsubscribe>"
+        )
+        assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    else:
+        assert not {"List-Unsubscribe", "List-Unsubscribe-Post"} & set(message.keys())
+
+
+def test_one_click_is_promised_over_https_only() -> None:
+    lines = dict(list_unsubscribe("http://127.0.0.1:8700/u/t", "u+t@parley.example", "abc"))
+
+    assert set(lines) == {"List-Unsubscribe"}
+
+
+def test_a_meeting_without_such_addresses_still_reminds() -> None:
+    bare = [party(n, unsubscribe_url="", unsubscribe_address="") for n in (1, 2)]
+    raw = writer().compose(letter(K.ANSWER_REMINDER), card(parties=tuple(bare))).raw
+
+    assert b"List-Unsubscribe" not in raw
+    assert "No reminders" not in reading.text(raw)
 
 
 def test_a_request_without_a_time_cannot_be_written() -> None:
