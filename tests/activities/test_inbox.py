@@ -12,6 +12,7 @@ from domain.inbox.model import AnswerLine, Delivery, ProposedSlot, Reading, Verd
 from domain.meetings.messages import (
     Answer,
     Cancellation,
+    MailPreference,
     MeetingInput,
     ProposedTime,
     Refresh,
@@ -19,6 +20,7 @@ from domain.meetings.messages import (
     Undelivered,
 )
 from domain.meetings.model import Partstat
+from domain.postage import MailWish
 from tests.domain.meetings.story import START
 
 ANA, BEN = "ana@example.org", "ben@example.net"
@@ -265,3 +267,25 @@ def test_words_stay_apart_from_the_input() -> None:
 
 def test_words_that_were_not_written_are_left_out() -> None:
     assert interpret(Reading(verdict=Verdict.NOTE), CIRCLE, Purpose.REPLY, "").words == {}
+
+
+@pytest.mark.parametrize(
+    ("reading", "mail_from", "asks"),
+    [
+        (Reading(verdict=Verdict.NOTE), ANA, True),  # whatever a person writes there
+        (Reading(verdict=Verdict.NOTE), "", False),  # the null path is nobody's
+        (Reading(verdict=Verdict.AUTOMATIC, subject="Unsubscribe"), ANA, True),
+        (Reading(verdict=Verdict.AUTOMATIC, subject="Re: unsubscribe"), ANA, False),
+        (Reading(verdict=Verdict.AUTOMATIC, subject="Out of office"), ANA, False),
+        (Reading(verdict=Verdict.AUTOMATIC), ANA, False),
+        (Reading(verdict=Verdict.BOUNCE, subject="unsubscribe"), ANA, False),
+        (Reading(verdict=Verdict.COMPLAINT, subject="unsubscribe"), ANA, False),
+    ],
+)
+def test_an_automatic_reply_unsubscribes_nobody(
+    reading: Reading, mail_from: str, asks: bool
+) -> None:
+    found = interpret(reading, CIRCLE, Purpose.UNSUBSCRIBE, "", mail_from).body
+
+    wish = MailPreference(party=1, wish=MailWish.NO_REMINDERS)
+    assert found == (wish if asks else Remark(party=1, verdict=reading.verdict.value))

@@ -17,7 +17,13 @@ from adapters.db.schema import parties as party_table
 from domain.access import Capability, Purpose
 from domain.inbox.model import AnswerLine, Arrival, Reading, Verdict
 from domain.meetings.messages import Undelivered
-from domain.outbox.model import DeliveryFate, Draft, Suppression, SuppressionReason
+from domain.outbox.model import (
+    DeliveryFate,
+    Draft,
+    Suppression,
+    SuppressionReason,
+    SuppressionScope,
+)
 from domain.outbox.provider import ProviderEvent
 from domain.postage import Postage
 from tests.adapters.intake.letters import ANA, BEN, NOW, STREAM, given_a_meeting
@@ -58,6 +64,7 @@ async def come(
     about: int | None = None,
     raw: bytes = b"",
     key: str = "a",
+    mail_from: str = "",
 ) -> None:
     """A mail for Ana's address that says so is taken in."""
 
@@ -67,7 +74,7 @@ async def come(
             c,
             key=key,
             capability=capability,
-            mail_from="",
+            mail_from=mail_from,
             source="smtp",
             raw=raw,
             received_at=THEN,
@@ -303,3 +310,22 @@ async def test_a_providers_bounce_does_what_a_mailed_one_does(database: Database
     assert [one.body for one in taken][1:] == [
         Undelivered(party=1, letter="meeting.invitation", reason="no-such-mailbox")
     ]
+
+
+async def test_a_mail_to_the_unsubscribe_address_ends_reminders(database: Database) -> None:
+    await given(database, letter(1))
+    wish = Reading(verdict=Verdict.NOTE, subject="unsubscribe", sender=ANA)
+
+    await come(database, wish, Purpose.UNSUBSCRIBE, key="a")
+    assert await suppressed(database) == []  # it had no envelope sender
+    await come(database, wish, Purpose.UNSUBSCRIBE, key="b", mail_from=ANA)
+    await come(database, wish, Purpose.UNSUBSCRIBE, key="c", mail_from=ANA)
+
+    [found] = await suppressed(database)
+    assert (found.address, found.scope, found.reason) == (
+        ANA,
+        SuppressionScope.OPTIONAL,
+        SuppressionReason.UNSUBSCRIBED,
+    )
+    taken = await database.read(lambda c: inputs.take(c, STREAM, 10))
+    assert [one.body.kind for one in taken] == ["opening"]  # the mail itself is the saga's input

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import capabilities
+from adapters.db import capabilities, outbox
 from adapters.db.schema import inputs, journal
+from adapters.db.schema import outbox as outbox_rows
 from domain.access import Capability, Purpose, derive_token
 from domain.meetings.messages import Answer, ProposedTime, Via, stream_of
 from domain.meetings.model import Partstat
+from domain.outbox.marks import mark_of
+from domain.outbox.model import Draft
 from domain.values import Slot
 from tests.api.house import NOW, SECRET, House, order, slot
 from tests.api.pages.visitor import Form, Visitor, actions_of, form_to, forms_of
@@ -608,3 +611,52 @@ async def test_nothing_is_offered_once_the_time_has_passed(house: House) -> None
     page = await Visitor(house.app).get(path_of(meeting_id, 1))
 
     assert forms_of(page) == []
+
+
+async def test_a_choice_made_behind_a_mailed_link_proves_that_mail(house: House) -> None:
+    meeting_id = await house.invited()
+    drafts = [_letter(meeting_id, number) for number in (1, 2)]
+
+    def given(c: sa.Connection) -> None:
+        for draft in drafts:
+            outbox.enqueue(c, "main", draft, NOW)
+        c.execute(sa.update(outbox_rows).values(state="uncertain"))
+
+    async def states() -> list[str]:
+        query = sa.select(outbox_rows.c.state).order_by(outbox_rows.c.id)
+        return await house.database.read(lambda c: list(c.execute(query).scalars()))
+
+    await house.database.write(given)
+    visitor = Visitor(house.app)
+    link = f"{path_of(meeting_id, 1)}/accept?m={mark_of(drafts[1].message_id)}"
+
+    page = await visitor.get(link)
+    assert await states() == ["uncertain", "uncertain"]  # scanners follow links too
+    await visitor.send(form_to(page, "/accept"))
+
+    assert await states() == ["uncertain", "sent"]
+
+
+def _letter(meeting_id: str, number: int) -> Draft:
+    return Draft(
+        kind="meeting.current",
+        subject=stream_of(meeting_id),
+        occasion=str(number),
+        recipient="ada@example.org",
+        party=1,
+        mail_from="",
+        message_id=f"<{number}@parley.example.org>",
+        raw=b"",
+    )
+
+
+@pytest.mark.parametrize("mark", ["", "abc", "a" * 12, ":::", "%00", "x" * 5000])
+async def test_any_mark_in_a_link_is_harmless(house: House, mark: str) -> None:
+    meeting_id = await house.invited()
+    visitor = Visitor(house.app)
+
+    page = await visitor.get(f"{path_of(meeting_id, 1)}/accept?m={mark}")
+    answer = await visitor.send(form_to(page, "/accept"))
+
+    assert answer.status_code == 303
+    assert len(await rows(house)) == 1
