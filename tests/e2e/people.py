@@ -49,8 +49,8 @@ class Mail:
         return list(dict.fromkeys(link for text in texts for link in _LINK.findall(text)))
 
     def link(self, ending: str) -> str:
-        """The link that ends so: `/accept` leads to the form to accept."""
-        [found] = [link for link in self.links if link.endswith(ending)]
+        """The link whose path ends so: `/accept` leads to the form to accept."""
+        [found] = [link for link in self.links if link.partition("?")[0].endswith(ending)]
         return found
 
 
