@@ -72,6 +72,7 @@ class DeskPages:
             text=wanted.text or "",
             more=_more(request.query_params, shown[-1]) if len(found) > _PAGE else "",
             may_write=session.principal.may(Scope.MEETINGS_WRITE),
+            reads_mail=session.principal.may(Scope.MESSAGES_READ),
             is_admin=session.principal.may(Scope.ADMIN),
         )
 
@@ -151,7 +152,7 @@ class DeskPages:
     ) -> Response:
         desk = await self._desk(request, session.principal.owner)
         zone = _shown_zone(request)
-        context = desk_context(desk, zone, self._ports.clock(), _temporal(self._ports.settings))
+        context = desk_context(desk, zone, self._ports.clock(), temporal_of(self._ports.settings))
         if isinstance(fault, PickerFault):
             rows = (*rows[: fault.row], fault.picked, *rows[fault.row + 1 :])
         if fault is not None or not session.principal.may(Scope.MEETINGS_WRITE):
@@ -162,6 +163,7 @@ class DeskPages:
             **context,
             nonce=self._guard.mint(session),
             may_write=session.principal.may(Scope.MEETINGS_WRITE),
+            reads_mail=session.principal.may(Scope.MESSAGES_READ),
             rows=rows,
             typed_zone=typed_zone or desk.meeting.parties[0].zone,
             typed_address=typed_address,
@@ -232,7 +234,7 @@ def _address_order(fields: Mapping[str, str]) -> AddressOrder:
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
-def _temporal(settings: Settings) -> str:
+def temporal_of(settings: Settings) -> str:
     """Where the runs of a namespace are shown; empty without a web interface."""
     if not settings.temporal_ui:
         return ""

@@ -43,14 +43,16 @@ class DeskGuard:
         """A nonce for the forms of a page of this session."""
         return self._nonces.mint(session.id, "-", self._parts.ports.clock())
 
-    async def posted(self, request: Request, session: Session) -> tuple[Mapping[str, str], Nonce]:
+    async def posted(
+        self, request: Request, session: Session, scope: Scope = Scope.MEETINGS_WRITE
+    ) -> tuple[Mapping[str, str], Nonce]:
         """The fields of a form that this session's own page sent, and its nonce.
 
-        Raises `NotAllowed` for another site's, a forged or an old one, and for keys that may
-        not write; `BadInput` for what is no form.
+        Raises `NotAllowed` for another site's, a forged or an old one, and for keys without
+        `scope`; `BadInput` for what is no form.
         """
         check_same_site(request, self._parts.base_url)
-        session.principal.needs(Scope.MEETINGS_WRITE)
+        session.principal.needs(scope)
         fields = await read_form(request)
         return fields, self._nonces.read(
             fields.get("nonce", ""), session.id, self._parts.ports.clock()

@@ -178,6 +178,7 @@ _STATES = {
 def _message(message: MessageView, names: Mapping[int, str], zone: str) -> dict[str, Any]:
     again = message.next_at if message.state == "retry" else None
     return {
+        "id": message.id,
         "kind": letter_words(message.kind),
         "to": names.get(message.party or OWNER, message.recipient),
         "state": message.state,

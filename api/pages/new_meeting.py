@@ -101,6 +101,7 @@ class NewMeetingPages:
             "desk_new.html",
             200 if fault is None else 422,
             nonce=self._guard.mint(session),
+            reads_mail=session.principal.may(Scope.MESSAGES_READ),
             typed={name: scrubbed(fields.get(name, "")) for name in _FIELDS},
             rows=rows,
             zones=suggested_zones(),

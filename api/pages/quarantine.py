@@ -52,6 +52,7 @@ class QuarantinePages:
             unreadable=[_entry(stray) for stray in unreadable],
             nonce=self._guard.mint(session),
             is_admin=True,
+            reads_mail=True,
         )
 
     async def raw(self, request: Request, session: Session) -> Response:

@@ -7,12 +7,14 @@ from api.pages.desk import DeskPages
 from api.pages.desk_guard import DeskGuard
 from api.pages.login import LoginPages
 from api.pages.mailbox import MailboxPages
+from api.pages.messages import MessagePages
 from api.pages.new_meeting import NewMeetingPages
 from api.pages.participant import ParticipantPages
 from api.pages.ports import PageParts
 from api.pages.quarantine import QuarantinePages
 from api.pages.rendering import Pages
 from api.pages.sessions import Sessions
+from api.pages.suppressions import SuppressionPages
 from api.pages.unsubscribe import UnsubscribePages
 
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -33,6 +35,8 @@ def routers(parts: PageParts) -> list[APIRouter]:
         # Before the desk, whose path for one meeting is wider.
         NewMeetingPages(parts, pages, guard).router(),
         QuarantinePages(parts, pages, guard).router(),
+        MessagePages(parts, pages, guard).router(),
+        SuppressionPages(parts, pages, guard).router(),
         DeskPages(parts, pages, guard).router(),
     ]
     if parts.mailbox is not None and parts.attendees is not None:
