@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     imap_username: str = ""
     imap_password: str = ""
     imap_folder: str = "INBOX"
+    imap_done_folder: str = "Parley/Done"  # where taken mails go; empty: they are marked as read
     intake_webhook_secret: str = ""  # of `POST /intake/raw`; empty: refused
     postmark_password: str = ""  # of `POST /intake/postmark`, user `postmark`; empty: refused
     mailgun_signing_key: str = ""  # of `POST /intake/mailgun`; empty: refused

@@ -22,6 +22,8 @@ from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
 from adapters.dispatchers import Dispatchers, Watch, take_over
 from adapters.intake.accepting import Reception
+from adapters.intake.imap import ImapWatch
+from adapters.intake.imap_folder import Account
 from adapters.intake.rates import PeerRate
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
@@ -53,6 +55,25 @@ async def add_intake(g: Ground) -> None:
     if s.lmtp_port or s.lmtp_host.startswith("/"):
         lmtp = Intake(reception, s.mail_domain, way=Way.LMTP, host=s.lmtp_host, port=s.lmtp_port)
         await _listen(g, lmtp)
+    _add_mailbox(g, reception)
+
+
+def _add_mailbox(g: Ground, reception: Reception) -> None:
+    """Watches a mailbox elsewhere, where the settings name one."""
+    s = g.settings
+    if not s.imap_host:
+        return
+    account = Account(
+        host=s.imap_host,
+        port=s.imap_port,
+        security=s.imap_security,
+        username=s.imap_username,
+        password=s.imap_password,
+        folder=s.imap_folder,
+        done=s.imap_done_folder,
+    )
+    watch = ImapWatch(g.database, reception, account, s.mail_domain)
+    g.crew.add("imap", watch.run(), stop=watch.stop, within=15)
 
 
 async def _listen(g: Ground, intake: Intake) -> None:
