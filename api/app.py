@@ -110,7 +110,7 @@ def create_app(parts: Parts) -> FastAPI:
 
 def ports_from(parts: Parts) -> Ports:
     """Adapters over the database of `parts`, as the routers want them."""
-    database = parts.database
+    database, s = parts.database, parts.settings
     api_keys = SqlKeys(database)
     return Ports(
         settings=parts.settings,
@@ -122,7 +122,7 @@ def ports_from(parts: Parts) -> Ports:
         journal=OwnerJournal(database),
         people=SqlPeople(database),
         webhooks=SqlWebhooks(database),
-        messages=SqlMessages(database, parts.secret, parts.settings.mail_domain),
+        messages=SqlMessages(database, parts.secret, s.mail_domain, s.base_url),
         suppressions=SqlSuppressions(database),
         figures=SqlFigures(database, parts.clock, parts.ticks),
         fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),

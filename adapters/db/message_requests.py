@@ -4,7 +4,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapters.db import capabilities, outbox, outbox_events
+from adapters.db import capabilities, outbox, outbox_events, unsubscribing
 from adapters.db.message_events import record
 from adapters.db.schema import outbox as outbox_rows
 from domain.access import Capability, Purpose
@@ -37,6 +37,8 @@ def request(
     if new is None:
         return _present(c, order, draft.message_id), False
     capabilities.grant(c, secret, bounce_capability(order.stream), at)
+    if order.postage.optional:
+        unsubscribing.grant(c, secret, order.owner, order.recipient.address, at)
     outbox_events.note(c, [new], "requested", at, by=by)
     record(c, new, MessageEvent.REQUESTED, at)
     return new, True

@@ -4,11 +4,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapters.db import message_deeds, message_queries, message_requests
+from adapters.calendar_mail.writing.unsubscribe import list_unsubscribe
+from adapters.db import message_deeds, message_queries, message_requests, unsubscribing
 from adapters.db.database import Database
-from adapters.general_mail.composing import GeneralMailWriter, message_id
+from adapters.general_mail.composing import GeneralMailWriter, HeaderLine, message_id
 from domain.access import Purpose, derive_token, token_address
 from domain.commands import Command, Submission
+from domain.outbox.marks import mark_of
 from domain.outbox.model import Draft
 from domain.outbox.requests import MessageOrder
 from domain.outbox.transitions import Deed
@@ -18,13 +20,15 @@ from domain.outbox.views import MessageBytes, MessageFilter, MessageStory, Messa
 class SqlMessages:
     """Owners' messages. Everything of another owner is `NotFound`; instants are aware UTC.
 
-    `secret` derives bounce addresses in `mail_domain`, which mails of integrators come from.
+    `secret` derives bounce and unsubscribe addresses in `mail_domain`, which mails of integrators
+    come from; `base_url` is where people unsubscribe.
     """
 
-    def __init__(self, database: Database, secret: bytes, mail_domain: str) -> None:
+    def __init__(self, database: Database, secret: bytes, mail_domain: str, base_url: str) -> None:
         self._database = database
         self._secret = secret
         self._mail_domain = mail_domain
+        self._base_url = base_url.rstrip("/")
         self._writer = GeneralMailWriter(mail_domain)
 
     async def search(self, wanted: MessageFilter) -> list[MessageView]:
@@ -51,10 +55,7 @@ class SqlMessages:
         return await self._database.read(lambda c: self._earlier(c, order))
 
     def _earlier(self, c: sa.Connection, order: MessageOrder) -> MessageView | None:
-        mail_id = message_id(
-            order.kind, order.stream, order.occasion, order.recipient.address, self._mail_domain
-        )
-        found = message_requests.earlier(c, order, mail_id)
+        found = message_requests.earlier(c, order, self._message_id(order))
         return None if found is None else message_queries.get(c, order.owner, found)
 
     def compose(self, order: MessageOrder, at: datetime) -> Draft:
@@ -64,7 +65,21 @@ class SqlMessages:
         """
         token = derive_token(self._secret, message_requests.bounce_capability(order.stream))
         mail_from = token_address(Purpose.BOUNCE, token, self._mail_domain)
-        return self._writer.compose(order, mail_from, at)
+        return self._writer.compose(order, mail_from, at, self._ways_out(order))
+
+    def _ways_out(self, order: MessageOrder) -> tuple[HeaderLine, ...]:
+        """The header lines by which its recipient ends mail like it, where that is possible."""
+        if not order.postage.optional:
+            return ()
+        capability = unsubscribing.general_capability(order.owner, order.recipient.address)
+        token = derive_token(self._secret, capability)
+        address = token_address(Purpose.UNSUBSCRIBE, token, self._mail_domain)
+        mark = mark_of(self._message_id(order))
+        return list_unsubscribe(f"{self._base_url}/u/{token}", address, mark)
+
+    def _message_id(self, order: MessageOrder) -> str:
+        to = order.recipient.address
+        return message_id(order.kind, order.stream, order.occasion, to, self._mail_domain)
 
     async def request(self, order: MessageOrder, at: datetime, by: str) -> tuple[MessageView, bool]:
         """The message of `order`, and whether it is new; `by` is the API key that asks.

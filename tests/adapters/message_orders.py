@@ -10,6 +10,7 @@ from tests.adapters.outbox_rows import NOON
 
 SECRET = b"m" * 32
 MAIL_DOMAIN = "parley.example"
+BASE_URL = "https://parley.example"
 WORDS = Words(subject="Your order", text="It is on its way.", html="<p>It is on its way.</p>")
 
 
@@ -29,7 +30,7 @@ def order(**changes: Any) -> MessageOrder:
 
 
 def messages_of(database: Database) -> SqlMessages:
-    return SqlMessages(database, SECRET, MAIL_DOMAIN)
+    return SqlMessages(database, SECRET, MAIL_DOMAIN, BASE_URL)
 
 
 async def asked(database: Database, **changes: Any) -> MessageView:

@@ -1,18 +1,22 @@
 """Integrators' own mails: one row for each business key, on both engines."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import capabilities, journal, outbox_claims
+from adapters.db import capabilities, journal, outbox_claims, suppressions
 from adapters.db.database import Database
 from adapters.db.schema import outbox as rows
+from adapters.db.unsubscribing import SqlUnsubscribing
 from domain.access import Purpose, read_token_address
 from domain.outbox.digests import read_key
-from domain.outbox.model import Hold, MessageState
+from domain.outbox.model import Hold, MessageState, SuppressionScope
 from domain.outbox.requests import Correspondent, DigestOrder, Every, MessageDiffers
+from domain.postage import Postage
 from domain.values import LATEST
 from tests.adapters.message_orders import MAIL_DOMAIN, asked, messages_of, order
 from tests.adapters.outbox_rows import NOON, draft, enqueue
@@ -157,3 +161,27 @@ async def test_a_mail_of_a_meeting_is_not_found_as_an_integrators_own(
     await enqueue(sqlite_database, draft())
 
     assert await messages_of(sqlite_database).earlier(order()) is None
+
+
+async def test_whoever_gets_optional_mail_may_end_it_by_its_headers(database: Database) -> None:
+    message = await asked(database, postage=Postage(optional=True))
+    raw = (await messages_of(database).raw("main", message.id)).raw
+    assert raw is not None
+    listed = message_from_bytes(raw)["List-Unsubscribe"]
+    token, mark = re.search(r"/u/([0-9a-z]{26})\?\w+=(\w+)", listed).groups()  # type: ignore[union-attr]  # found
+
+    ended = await SqlUnsubscribing(database).stop_optional(token, mark, NOON)
+
+    held = await database.read(
+        lambda c: suppressions.of_address(c, "main", "ada@example.org", NOON)
+    )
+    assert ended
+    assert [(one.scope, one.message) for one in held] == [(SuppressionScope.OPTIONAL, message.id)]
+
+
+async def test_other_mail_offers_no_end(sqlite_database: Database) -> None:
+    message = await asked(sqlite_database)
+
+    raw = (await messages_of(sqlite_database).raw("main", message.id)).raw
+
+    assert b"List-Unsubscribe" not in (raw or b"")
