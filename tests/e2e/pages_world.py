@@ -19,7 +19,7 @@ from adapters.calendar_mail.sandbox.client import Sandbox
 from adapters.calendar_mail.writing.writer import MailLetterWriter
 from adapters.catcher.mailboxes import CaughtMail
 from adapters.catcher.server import Catcher
-from adapters.db import meetings
+from adapters.db import inputs, meetings
 from adapters.db.database import Database
 from adapters.db.keys import SqlKeys
 from adapters.db.meetings import SqlMeetingStore
@@ -31,7 +31,8 @@ from adapters.intake.smtp import Intake
 from adapters.smtp import Relay, SmtpMailer
 from api.app import Parts, create_app
 from domain.access import Capability, Purpose, Scope, derive_token
-from domain.meetings.messages import stream_of
+from domain.meetings.events import AddressCorrected
+from domain.meetings.messages import Undelivered, stream_of
 from domain.meetings.model import MeetingState, Terms
 from domain.meetings.requests import MeetingOrder, PartyOrder
 from domain.meetings.rules import decide
@@ -68,11 +69,12 @@ class RulesInline:
 
     async def run(self, meeting_id: str) -> None:
         async with self._lock:
-            card = await self.store.card(meeting_id)
             state = await self.store.load(meeting_id)
             for taken in await self.store.take_inputs(meeting_id, 100):
                 made = decide(state, taken, now())
                 assert made.outcome is not None
+                moved = {e.party: e.input for e in made.events if isinstance(e, AddressCorrected)}
+                card = await self.store.card(meeting_id, moved)
                 drafts = [self._writer.compose(letter, card) for letter in made.letters]
                 await self.store.record(
                     meeting_id, state.version, made.events, [made.outcome], drafts, now()
@@ -121,9 +123,24 @@ class World:
         await self.rules.run(meeting_id)
         return meeting_id
 
+    async def lost(self, meeting_id: str, party: int) -> None:
+        """The invitation of this party comes back."""
+        body = Undelivered(party=party, letter="meeting.invitation", reason="no-such-mailbox")
+        stream, key = stream_of(meeting_id), secrets.token_hex(8)
+        dumped = body.model_dump(mode="json")
+        await self.database.write(
+            lambda c: inputs.accept(c, stream=stream, key=key, body=dumped, received_at=now())
+        )
+        await self.rules.run(meeting_id)
+
     def page_of(self, meeting_id: str, party: int) -> str:
         capability = Capability(purpose=Purpose.PAGE, stream=stream_of(meeting_id), party=party)
         return f"{self.base_url}/p/{derive_token(SECRET, capability)}"
+
+    def wishes_of(self, meeting_id: str, party: int) -> str:
+        stream = stream_of(meeting_id)
+        capability = Capability(purpose=Purpose.UNSUBSCRIBE, stream=stream, party=party)
+        return f"{self.base_url}/u/{derive_token(SECRET, capability)}/choices"
 
     async def state_when(
         self, meeting_id: str, holds: Callable[[MeetingState], bool]

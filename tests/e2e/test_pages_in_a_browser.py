@@ -175,6 +175,49 @@ async def test_hostile_words_stay_words_in_a_real_browser(world: World, browser:
         assert await frame.locator("script, img").count() == 0
 
 
+async def test_a_recipient_ends_reminders_on_a_phone_and_takes_it_back(
+    world: World, browser: Browser
+) -> None:
+    meeting_id = await world.invited("Wishes")
+    async with opened_page(browser, PHONE) as phone:
+        await phone.goto(world.wishes_of(meeting_id, 1))
+        await expect(phone.get_by_text("You get all mail.")).to_be_visible()
+
+        await phone.get_by_role("button", name="No more reminders").click()
+        await expect(phone.get_by_text("You get no reminders.")).to_be_visible()
+        await expect(phone.get_by_text("Your wish holds from now on.")).to_be_visible()
+        await phone.reload()  # harmless
+        await phone.get_by_role("button", name="No mail at all").click()
+        await expect(phone.get_by_text("You get no mail at all.")).to_be_visible()
+        await phone.get_by_role("button", name="Undo: all mail again").click()
+        await expect(phone.get_by_text("You get all mail.")).to_be_visible()
+
+    await world.rules.finish()
+    async with opened_page(browser) as desk:
+        await sign_in(desk, world)
+        await desk.goto(f"{world.base_url}/desk/meetings/{meeting_id}")
+        told = desk.get_by_text("Ada Moreira asked not to be reminded by mail any more.")
+        await expect(told).to_be_visible()
+
+
+async def test_the_owner_corrects_a_dead_address_at_the_desk(
+    world: World, browser: Browser
+) -> None:
+    meeting_id = await world.invited("Dead letters")
+    await world.lost(meeting_id, 2)
+    async with opened_page(browser) as desk:
+        await sign_in(desk, world)
+        await desk.goto(f"{world.base_url}/desk/meetings/{meeting_id}")
+        await desk.get_by_role("link", name="Correct it").click()
+        await desk.get_by_text("Correct an address").click()
+        await desk.get_by_label("New address").fill("benedict@example.com")
+        await desk.get_by_role("button", name="Correct it and send").click()
+        await expect(desk.get_by_text("The address of Ben Okafor was corrected")).to_be_visible()
+
+    mail = await world.mail_to("benedict@example.com", "Invitation: Dead letters")
+    assert b"METHOD:REQUEST" in mail.raw
+
+
 @pytest.mark.parametrize(
     ("viewport", "dark"), [(DESKTOP, False), (PHONE, False), (PHONE, True)], ids=str
 )
@@ -202,6 +245,8 @@ async def test_every_page_fits_and_can_be_read(
         for ending in ("", "/accept", "/propose"):
             await page.goto(world.page_of(meeting_id, 1) + ending)
             await check_page(page)
+        await page.goto(world.wishes_of(meeting_id, 1))
+        await check_page(page)
 
 
 async def check_page(page: Page) -> None:
