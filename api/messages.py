@@ -22,8 +22,9 @@ from api.openapi import Responses, document_responses, problem_responses
 from api.ports import PortsDep
 from api.representations import event_documents
 from api.security import MessagesReader
+from domain.errors import BytesForgotten
 from domain.outbox.model import MessageState
-from domain.outbox.views import BytesForgotten, MessageFilter
+from domain.outbox.views import MessageFilter
 from domain.values import Line
 
 router = APIRouter(tags=["messages"])

@@ -33,11 +33,6 @@ KINDS: dict[str, Kind] = {
     ),
     "not-allowed": Kind(403, "Not allowed", "The key is valid, but lacks the scope for this."),
     "not-found": Kind(404, "Not found", "Nothing by that name exists for this key."),
-    "forgotten": Kind(
-        410,
-        "No longer kept",
-        "The bytes of mails are kept for so many days (`PARLEY_KEEP_RAW_MAIL_FOR`), then emptied.",
-    ),
     "method-not-allowed": Kind(
         405, "Method not allowed", "The `Allow` header lists what this resource understands."
     ),

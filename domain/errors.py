@@ -6,6 +6,7 @@
     │   ├── BadAddress        a mail address nobody can be reached at
     │   └── BadTimes          a slot that ends before it starts, is past, or is too long
     ├── NotFound              nothing by that name, or not for this caller
+    │   └── BytesForgotten    the mail is known, its bytes are no longer kept
     ├── NotAllowed            the caller is known, the deed is not theirs
     │   └── WrongKey          no key, an unknown one, or one that was revoked
     ├── Refused               understood and allowed, but not in this state
@@ -63,6 +64,12 @@ class NotFound(ParleyError):
     """Nothing by that name, or nothing this caller may know of."""
 
     code = "not-found"
+
+
+class BytesForgotten(NotFound):
+    """The bytes of a mail were emptied when their time was over; what is known of it stays."""
+
+    code = "bytes-forgotten"
 
 
 class NotAllowed(ParleyError):

@@ -15,10 +15,10 @@ from api.pages.rendering import Pages, see_other
 from api.pages.sessions import Session
 from api.representations import event_documents
 from domain.access import Scope
-from domain.errors import NotFound
+from domain.errors import BytesForgotten, NotFound
 from domain.outbox.model import MessageState
 from domain.outbox.transitions import Deed
-from domain.outbox.views import MOST_COUNTED, BytesForgotten, MessageFilter, MessageStory
+from domain.outbox.views import MOST_COUNTED, MessageFilter, MessageStory
 from domain.values import scrubbed
 
 _PAGE = 50

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.errors import NotFound, Refused
+from domain.errors import BytesForgotten, NotFound, Refused
 from domain.values import Frozen, Instant
 
 
@@ -28,10 +28,8 @@ class Deed(StrEnum):
     RAW = "raw"  # look at its bytes
 
 
-class Forgotten(NotFound):
+class Forgotten(BytesForgotten):
     """The bytes of a mail are kept for so long and no longer."""
-
-    code = "forgotten"
 
     def __init__(self) -> None:
         super().__init__(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from domain.errors import NotFound
 from domain.journal import JournalEvent
 from domain.outbox.model import DeliveryFate, Hold, MessageState, Proof
 from domain.outbox.transitions import Standing
@@ -122,9 +121,3 @@ class MessageBytes(Frozen):
 
 
 StateCounts = Mapping[MessageState, int]
-
-
-class BytesForgotten(NotFound):
-    """The bytes of a message are kept for a time only, and that is over."""
-
-    code = "bytes-forgotten"

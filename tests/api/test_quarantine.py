@@ -63,7 +63,7 @@ async def test_forgotten_bytes_are_gone_with_a_reason(house: House) -> None:
 
     answer = await house.client.get("/quarantine/q1/raw")
 
-    assert (answer.status_code, answer.json()["code"]) == (410, "forgotten")
+    assert (answer.status_code, answer.json()["code"]) == (410, "bytes-forgotten")
     assert "/quarantine/q1/raw" not in hrefs((await house.client.get("/quarantine/q1")).json())
 
 
