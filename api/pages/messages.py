@@ -16,6 +16,7 @@ from api.pages.sessions import Session
 from api.representations import event_documents
 from domain.access import Scope
 from domain.errors import BytesForgotten, NotFound
+from domain.outbox.events import own_subject
 from domain.outbox.model import MessageState
 from domain.outbox.transitions import Deed
 from domain.outbox.views import MOST_COUNTED, MessageFilter, MessageStory
@@ -92,8 +93,9 @@ class MessagePages:
         )
 
     async def _cause(self, story: MessageStory) -> str:
-        """The event behind the message, in a sentence with names."""
-        if story.cause is None:
+        """The event behind the message, in a sentence with names; of one of an integrator's own
+        the timeline says as much."""
+        if story.cause is None or own_subject(story.message.subject) is not None:
             return ""
         base_url = str(self._ports.settings.base_url)
         [shown] = await event_documents(self._ports.journal, [story.cause], base_url, "UTC")

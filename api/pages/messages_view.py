@@ -8,7 +8,13 @@ from api.pages.desk_view import letter_words
 from api.pages.ports import Context
 from domain.meetings.civil import instant_words
 from domain.outbox.events import own_subject
-from domain.outbox.model import MessageState, Phase, Suppression, SuppressionReason
+from domain.outbox.model import (
+    MessageState,
+    Phase,
+    Suppression,
+    SuppressionReason,
+    SuppressionScope,
+)
 from domain.outbox.transitions import Deed, Transition, possible
 from domain.outbox.views import MessageStory, MessageView, StateCounts, TimelineLine
 from domain.outbox.words import is_planned, state_words
@@ -65,6 +71,12 @@ _REASONS: Mapping[SuppressionReason, str] = {
     SuppressionReason.COMPLAINED: "its reader complained",
     SuppressionReason.UNSUBSCRIBED: "its reader unsubscribed",
     SuppressionReason.PERSON: "somebody here said so",
+}
+
+
+_TAKES: Mapping[SuppressionScope, str] = {
+    SuppressionScope.ALL: "Takes no mail at all",
+    SuppressionScope.OPTIONAL: "Takes no optional mail",
 }
 
 
@@ -190,7 +202,7 @@ def suppression_entries(found: Sequence[Suppression]) -> list[dict[str, Any]]:
         {
             "id": one.id,
             "address": one.address,
-            "scope": "all mail" if one.scope.value == "all" else "optional mail",
+            "takes": _TAKES[one.scope],
             "reason": one.reason.value,
             "words": _REASONS[one.reason],
             "detail": one.detail,
