@@ -2,7 +2,7 @@
 longer says whom it was for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from domain.access import TOKEN_LENGTH
 from domain.inbox.acceptance import Envelope
@@ -16,11 +16,12 @@ _HEAD = 256 * 1024
 """Octets in which headers are looked for."""
 
 _MOST = 20
-_SENDER = re.compile(r"<([^<>\s]{1,320})>")
+_SENDER = re.compile(r"<([^<>\s]{0,320})>|([^<>\s,@]{1,64}@[^<>\s,@]{1,255})")
 
 
 def envelope_of(raw: bytes, domain: str) -> Envelope:
-    """The token addresses at `domain` that `raw` was sent to, and its return path.
+    """The token addresses at `domain` that `raw` was sent to, and its return path, or where the
+    last server wrote none, whom it says it is from.
 
     Stamps count before what its sender wrote, where they name any. Only addresses of our own
     shape are looked for, so nothing in a header has to be parsed.
@@ -28,9 +29,15 @@ def envelope_of(raw: bytes, domain: str) -> Envelope:
     lines = list(_headers(raw))
     stamped = _addresses((value for name, value in lines if name in _STAMPED), domain)
     written = _addresses((value for name, value in lines if name in _WRITTEN), domain)
-    paths = (_SENDER.search(value) for name, value in lines if name == "return-path")
-    sender = next((found[1] for found in paths if found), "")
-    return Envelope(mail_from=sender, recipients=stamped or written)
+    return Envelope(mail_from=_sender(lines), recipients=stamped or written)
+
+
+def _sender(lines: Sequence[tuple[str, str]]) -> str:
+    for wanted in ("return-path", "from"):
+        for value in (value for name, value in lines if name == wanted):
+            found = _SENDER.search(value)
+            return (found[1] or found[2] or "") if found else ""
+    return ""
 
 
 def _headers(raw: bytes) -> Iterator[tuple[str, str]]:

@@ -38,10 +38,14 @@ def test_token_addresses_are_found_where_servers_write_them(
         (b"Return-Path: <ana@example.org>", "ana@example.org"),
         (b"Return-Path: <>", ""),
         (b"Return-Path: \xff<a\r\n b>", ""),
-        (b"From: ana@example.org", ""),
+        (b"From: x <eve@example.org>\r\nReturn-Path: <>", ""),
+        (b"From: Ana <ana@example.org>", "ana@example.org"),
+        (b"From: ana@example.org (Ana)", "ana@example.org"),
+        (b"From: nobody", ""),
+        (b"To: ana@example.org", ""),
     ],
 )
-def test_the_sender_is_the_return_path(head: bytes, sender: str) -> None:
+def test_the_sender_is_the_return_path_or_whom_it_is_from(head: bytes, sender: str) -> None:
     assert envelope_of(head + b"\r\n\r\n", DOMAIN).mail_from == sender
 
 
