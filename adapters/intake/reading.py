@@ -174,7 +174,8 @@ class InboxReader:
             await asyncio.sleep(_PAUSE.total_seconds())
         else:
             self._outage.over()
-            await self._try_poke(arrival.stream)
+            if has_saga(arrival.stream):
+                await self._try_poke(arrival.stream)
 
     async def _reading(self, arrival: Arrival, attempts: int) -> Reading:
         if attempts > MAX_ATTEMPTS:

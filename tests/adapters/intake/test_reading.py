@@ -351,9 +351,11 @@ async def test_a_bounce_of_a_general_message_is_heeded_and_waits_for_no_saga(
         )
     )
 
-    async with running(database, FakeReader()):
+    poked = Poked()
+    async with running(database, FakeReader(), poked):
         await until(lambda: _is_read(database, b"bounce"))
 
+    assert poked.streams == []
     fate = sa.select(outbox_table.c.fate)
     assert await database.read(lambda c: c.execute(fate).scalars().all()) == ["bounced"]
     assert await database.read(lambda c: inputs.untaken_streams(c, NOW, 10)) == []
