@@ -87,9 +87,10 @@ def _party(party: PartyView, slot: Slot | None) -> dict[str, Any]:
     return shown
 
 
-def message_document(message: MessageView) -> Document:
-    """One mail out; its bytes are not part of the API."""
-    return Document(message.model_dump(mode="json"))
+def message_document(message: MessageView, *, may_read: bool) -> Document:
+    """One mail out; its story is a resource of its own, for keys that may read messages."""
+    document = Document(message.model_dump(mode="json"))
+    return document.link("self", f"/messages/{message.id}") if may_read else document
 
 
 def mail_document(mail: MailView) -> Document:

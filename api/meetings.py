@@ -197,7 +197,11 @@ async def list_messages(
     offer_way_out(request, "collection", "/meetings")
     messages = await ports.meetings.messages(principal.owner, meeting_id)
     document = _of_meeting(meeting_id, "messages", len(messages))
-    return answer(request, document.embed("items", [message_document(each) for each in messages]))
+    may_read = principal.may(Scope.MESSAGES_READ)
+    return answer(
+        request,
+        document.embed("items", [message_document(each, may_read=may_read) for each in messages]),
+    )
 
 
 @router.get(

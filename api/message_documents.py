@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from api.hypermedia import Document, Form, Property
 from api.instants import rfc3339
 from api.meeting_documents import meeting_href
 from domain.access import Principal, Scope
-from domain.outbox.events import own_subject, stream_of
+from domain.outbox.events import own_subject
 from domain.outbox.model import Draft, MessageState, Suppression
 from domain.outbox.requests import Every
 from domain.outbox.transitions import possible
@@ -140,9 +140,6 @@ def story_document(
     document.data = {**document.data, "cause": cause, "timeline": lines}
     for again in story.resent_as:
         document.link("parley:resent-as", message_href(again))
-    if reader.principal.may(Scope.MEETINGS_READ) and own_subject(story.message.subject):
-        query = urlencode({"type": "MessageRequested"})
-        document.link("parley:events", f"/events?{query}", title=stream_of(story.message.id))
     return document
 
 

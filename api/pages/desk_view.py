@@ -172,6 +172,11 @@ _STATES = {
     "sent": "sent",
     "failed": "could not be delivered",
     "uncertain": "sent, but the server's answer never came: it may or may not have arrived",
+    "held": "held back",
+    "suppressed": "not sent: its address takes no mail like this",
+    "expired": "not sent: it was not wanted any more",
+    "cancelled": "dropped",
+    "merged": "became a part of a digest",
 }
 
 
