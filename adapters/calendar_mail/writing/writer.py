@@ -14,6 +14,7 @@ from adapters.calendar_mail.writing.wording import Reader
 from domain.meetings.card import MeetingCard
 from domain.meetings.letters import Letter, LetterKind
 from domain.meetings.messages import stream_of
+from domain.meetings.postage import postage_of
 from domain.outbox.marks import mark_of
 from domain.outbox.model import Draft
 from domain.values import as_address
@@ -30,12 +31,6 @@ _AUTOMATIC = frozenset(
 )
 """Letters marked as automatic (RFC 3834). Not those with a calendar part: no client was seen to
 lose its answer buttons over the mark, but none was shown to keep them either."""
-
-
-_OPTIONAL = frozenset(
-    {LetterKind.ANSWER_REMINDER, LetterKind.PROPOSAL_REMINDER, LetterKind.MEETING_REMINDER}
-)
-"""Letters that a party may do without and still know where the meeting stands."""
 
 
 class MailLetterWriter:
@@ -62,12 +57,12 @@ class MailLetterWriter:
         mail_id = message_id(letter, card.meeting_id, party.address, self._mail_domain)
         planned = calendar_object(reader)
         mark = mark_of(mail_id)
-        is_optional = letter.kind in _OPTIONAL
-        facts = facts_for(reader, mark, is_optional=is_optional)
+        postage = postage_of(letter, party.zone)
+        facts = facts_for(reader, mark, is_optional=postage.optional)
         body = _body(facts, planned, digest("boundary", mail_id))
         ways_out = (party.unsubscribe_url, party.unsubscribe_address, mark)
         lines = self._lines(reader, mail_id)
-        lines += [*(list_unsubscribe(*ways_out) if is_optional else ()), *body.headers]
+        lines += [*(list_unsubscribe(*ways_out) if postage.optional else ()), *body.headers]
         raw = headers.block(lines) + mime.CRLF + body.body
         _look_over(raw, lines, reader, planned)
         return Draft(
@@ -79,6 +74,7 @@ class MailLetterWriter:
             mail_from=party.bounce_address,
             message_id=mail_id,
             raw=raw,
+            postage=postage,
         )
 
     def _lines(self, reader: Reader, mail_id: str) -> list[tuple[str, str]]:

@@ -1,12 +1,15 @@
 """Which mail a recipient wants: the page, the one click, and what never acts."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import outbox, suppressions, unsubscribing
+from adapters.db import outbox, outbox_claims, suppressions, unsubscribing
+from adapters.db.fates import tell_sagas
+from adapters.db.outbox_claims import Order
 from adapters.db.schema import inputs, outbox_events
 from adapters.db.schema import outbox as outbox_table
 from domain.access import Capability, Purpose, derive_token
@@ -85,6 +88,23 @@ async def test_one_click_ends_reminders_without_page_cookie_or_redirect(house: H
     assert "set-cookie" not in answer.headers
     assert await in_force(house) == [OPTIONAL]
     assert (await happened(house, meeting_id))[-1] == ("MailPreferenceStated", "no-reminders")
+
+
+async def test_a_reminder_that_waits_does_not_leave_after_the_click(house: House) -> None:
+    meeting_id = await house.invited()
+    await reminder(house, meeting_id, state="queued")
+    await Visitor(house.app).client.post(path_of(meeting_id), data=ONE_CLICK)
+    now = house.clock()
+
+    def claim(c: sa.Connection) -> list[str]:
+        order = Order("one", 10, now + timedelta(minutes=5))
+        tell_sagas(c, outbox_claims.take(c, order, now).fates)
+        return list(c.execute(sa.select(outbox_table.c.state)).scalars())
+
+    assert await house.database.write(claim) == ["suppressed"]
+    await house.saga.run(meeting_id)
+    kinds = [kind for kind, _ in await happened(house, meeting_id)]
+    assert "PartyUnreachable" not in kinds  # the address is as good as before
 
 
 async def test_the_other_encoding_of_forms_is_understood(house: House) -> None:
