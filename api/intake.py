@@ -14,14 +14,13 @@ from starlette.responses import Response
 
 from api.intake_bodies import (
     addresses_in,
-    form_fields,
     json_object,
     mailgun_event,
     mailgun_mail,
     postmark_event,
     postmark_mail,
-    text_of,
 )
+from api.intake_forms import read_form
 from api.openapi import Responses, problem_responses
 from api.peers import peer_of
 from api.ports import Ports, PortsDep
@@ -97,10 +96,10 @@ async def hear_postmark(request: Request, ports: PortsDep, authorization: _Text 
 async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = "") -> Response:
     """A route of Mailgun to `/intake/mailgun/mime`: its posts then carry the mail as it came. A
     signature that is too old is a 406, after which Mailgun stops."""
-    fields = form_fields(content_type, await request.body())
-    named = [text_of(fields, name) for name in ("timestamp", "token", "signature")]
+    form = read_form(content_type, await request.body())
+    named = [form.text(name) for name in ("timestamp", "token", "signature")]
     _check_mailgun(request, ports, named)
-    raw, envelope = mailgun_mail(fields)
+    raw, envelope = mailgun_mail(form)
     return await _take(ports, raw, envelope, Way.MAILGUN)
 
 

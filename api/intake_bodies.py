@@ -8,19 +8,14 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from python_multipart import FormParser
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
-
+from api.intake_forms import MailForm
 from domain.errors import BadInput
 from domain.inbox.acceptance import Envelope
 from domain.outbox.model import DeliveryFate
 from domain.outbox.provider import ProviderEvent
 from domain.values import scrubbed
 
-MOST_FIELDS = 200
 MOST_RECIPIENTS = 20
 
 _ADDRESS = 320
@@ -35,48 +30,6 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BadInput("The body is not a JSON object.")
     return document
-
-
-def form_fields(content_type: str, body: bytes) -> dict[str, bytes]:
-    """The fields of a form as bytes, which is what a mail is; files count as fields too."""
-    media, options = parse_options_header(content_type)
-    if media == b"multipart/form-data":
-        return _parts(options.get(b"boundary", b""), body)
-    if media != b"application/x-www-form-urlencoded" or body.count(b"&") >= MOST_FIELDS:
-        raise BadInput("The body is not a form, or has too many fields.")
-    pairs = (pair.partition(b"=") for pair in body.replace(b"+", b" ").split(b"&"))
-    return {_name(unquote_to_bytes(name)): unquote_to_bytes(value) for name, _, value in pairs}
-
-
-def _parts(boundary: bytes, body: bytes) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-
-    def keep(name: bytes | None, value: bytes) -> None:
-        if len(found) >= MOST_FIELDS:
-            raise BadInput("The form has too many fields.")
-        found[_name(name or b"")] = value
-
-    def keep_file(file: Any) -> None:
-        file.file_object.seek(0)
-        keep(file.field_name, file.file_object.read())
-
-    def keep_field(field: Any) -> None:
-        keep(field.field_name, field.value or b"")
-
-    try:
-        in_memory = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
-        parser = FormParser(
-            "multipart/form-data", keep_field, keep_file, boundary=boundary, config=in_memory
-        )
-        parser.write(body)
-        parser.finalize()
-    except FormParserError:
-        raise BadInput("The body is not a form.") from None
-    return found
-
-
-def _name(name: bytes) -> str:
-    return name.decode("utf-8", "replace")
 
 
 def addresses_in(text: str) -> tuple[str, ...]:
@@ -99,19 +52,15 @@ def postmark_mail(document: Mapping[str, Any]) -> tuple[bytes, Envelope]:
     return raw.encode("utf-8", "replace"), Envelope(mail_from=sender, recipients=recipients)
 
 
-def mailgun_mail(fields: Mapping[str, bytes]) -> tuple[bytes, Envelope]:
+def mailgun_mail(form: MailForm) -> tuple[bytes, Envelope]:
     """The raw mail and its envelope. Source: Mailgun, "Receive, forward and store messages"."""
-    raw = fields.get("body-mime")
+    raw = form.octets("body-mime")
     if not raw:
         raise BadInput(
             "There is no body-mime; let the address of the route end in `mime`.", field="body-mime"
         )
-    sender, recipient = text_of(fields, "sender"), text_of(fields, "recipient")
-    return raw, Envelope(mail_from=sender, recipients=addresses_in(recipient))
-
-
-def text_of(fields: Mapping[str, bytes], name: str) -> str:
-    return scrubbed(fields.get(name, b"").decode("utf-8", "replace"), limit=4000)
+    recipients = addresses_in(form.text("recipient"))
+    return raw, Envelope(mail_from=form.text("sender"), recipients=recipients)
 
 
 def postmark_event(document: Mapping[str, Any], now: datetime) -> ProviderEvent | None:

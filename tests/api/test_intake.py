@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 import httpx
 import pytest
@@ -150,6 +150,26 @@ async def test_a_mail_of_eight_bits_arrives_as_it_was(house: House) -> None:
     await send_mailgun(house, raw)
 
     assert [(row.raw, row.copies) for row in await kept(house.database)] == [(raw, 2)]
+
+
+async def test_only_a_known_senders_form_is_taken_apart(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Megabytes of percent signs would keep the loop from everybody else."""
+    decoded: list[int] = []
+
+    def counting(value: bytes) -> bytes:
+        decoded.append(len(value))
+        return unquote_to_bytes(value)
+
+    monkeypatch.setattr("api.intake_forms.unquote_to_bytes", counting)
+    percent = b"timestamp=" + b"%41" * 100_000 + b"&body-mime=" + b"%41" * 100_000
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = await house.client.post("/intake/mailgun", content=percent, headers=form)
+
+    assert answer.status_code == 401
+    assert max(decoded) < 5000
 
 
 async def test_mailgun_may_post_parts(house: House) -> None:
