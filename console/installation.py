@@ -45,7 +45,7 @@ class Installation:
 
     def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
         self.data = data
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = dict(environment or {})
         self.links: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None
 
@@ -68,6 +68,7 @@ class Installation:
     async def start(self, within: float = 90.0) -> None:
         """Start it and wait until it is ready. Raises `Unavailable` with its last words."""
         command = [sys.executable, str(_ROOT / "cli.py"), "up", "--json", "--data", str(self.data)]
+        variables = [f"{name}={value}" for name, value in self._environment.items()]
         leash = [sys.executable, "-E", "-S", _LEASH, str(os.getpid()), "--"]
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Any free ports, so that several may run beside each other and beside a real one.
@@ -75,11 +76,11 @@ class Installation:
         with (self.data / "up.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *leash,
+                *("env", *variables),
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env=self._environment,
                 start_new_session=True,
             )
         assert self._process.stdout is not None
