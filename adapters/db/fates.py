@@ -47,9 +47,9 @@ def tell_sagas(c: sa.Connection, fates: Iterable[Fate]) -> list[str]:
     out to have failed.
     """
     fates = list(fates)
-    for one in fates:
-        if is_external(one.subject):
-            tell_owners(c, [(one.id, one.state)], one.at)
+    own = [one for one in fates if is_external(one.subject)]
+    if own:  # at the instant of the last: they are told of by few statements
+        tell_owners(c, [(one.id, one.state) for one in own], max(one.at for one in own))
     # In the order of their names, as `inputs.accept` asks.
     ordered = sorted(fates, key=lambda fate: fate.subject)
     return [fate.subject for fate in ordered if _tell(c, fate)]

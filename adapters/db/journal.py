@@ -7,11 +7,12 @@ open, in any database of the server, holds the feed back until it ends. On SQLit
 writer and the row id is enough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from adapters.db.bell import ring_after_commit
 from adapters.db.faults import TryAgain
@@ -31,6 +32,16 @@ _HEAD = (
     .limit(1)
 )
 _INSERT = insert_if_new(journal, ["stream", "version"]).returning(journal.c.position)
+_APPEND = sa.insert(journal)
+_last = (
+    sa.select(journal.c.stream, sa.func.max(journal.c.version).label("version"))
+    .where(journal.c.stream.in_(sa.bindparam("streams", expanding=True)))
+    .group_by(journal.c.stream)
+    .subquery()
+)
+_HEADS = sa.select(
+    *(journal.c[name] for name in ("stream", "version", "position", "type", "data"))
+).join(_last, sa.and_(journal.c.stream == _last.c.stream, journal.c.version == _last.c.version))
 _TICK = sa.text(
     """
     SELECT tick.base, (SELECT max(position) FROM journal
@@ -89,6 +100,54 @@ def append(
     fan_out(c, owner, [(p, e.type) for p, e in zip(written, events, strict=True)], at)
     ring_after_commit(c, "journal")
     return written
+
+
+class Head(NamedTuple):
+    """Where a stream stands: its last event."""
+
+    version: int
+    position: int
+    type: str
+    data: dict[str, Any]
+
+
+def heads(c: sa.Connection, streams: Sequence[str]) -> dict[str, Head]:
+    """The last event of each of these streams that has any."""
+    found = c.execute(_HEADS, {"streams": list(streams)})
+    return {row.stream: Head(row.version, row.position, row.type, row.data) for row in found}
+
+
+def append_to_each(
+    c: sa.Connection,
+    *,
+    owner: str,
+    facts: Mapping[str, NewEvent],
+    present: Mapping[str, Head],
+    at: datetime,
+) -> None:
+    """Append one event to each of many streams, which stand as `present` says, by few
+    statements. Their writers must keep each other out, for instance by a lock on a row.
+
+    Raises `TryAgain` when one of them was written meanwhile after all.
+    """
+    newest = max((head.position for head in present.values()), default=0)
+    places = _room(c, newest, len(facts), "one of many streams")
+    shared = {"owner": owner, "at": at, "command": None, "because": None}
+    rows = [
+        {**shared, "stream": stream, "version": _next(present, stream), **fact.model_dump()}
+        for stream, fact in facts.items()
+    ]
+    try:
+        c.execute(_APPEND, [row | place for row, place in zip(rows, places, strict=True)])
+    except exc.IntegrityError as race:
+        raise TryAgain("one of many streams was written meanwhile") from race
+    written = heads(c, list(facts))
+    fan_out(c, owner, sorted((head.position, head.type) for head in written.values()), at)
+    ring_after_commit(c, "journal")
+
+
+def _next(present: Mapping[str, Head], stream: str) -> int:
+    return present[stream].version + 1 if stream in present else 1
 
 
 def version_of(c: sa.Connection, stream: str) -> int:
@@ -155,6 +214,11 @@ def _places(c: sa.Connection, stream: str, expected: int, count: int) -> list[di
     version, position = _head(c, stream)
     if version != expected:
         raise StreamMoved(stream, expected, version)
+    return _room(c, position, count, stream)
+
+
+def _room(c: sa.Connection, position: int, count: int, stream: str) -> list[dict[str, int]]:
+    """Positions for `count` events behind `position`; empty on SQLite, which numbers them."""
     if c.dialect.name != "postgresql":
         return [{}] * count
     base, last = c.execute(_TICK).one()

@@ -4,6 +4,7 @@ The row of a message is written, and so locked, before its event: two writers ne
 message's stream at once.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from adapters.db import journal
 from adapters.db.schema import outbox
+from domain.journal import NewEvent
 from domain.outbox.events import (
     MessageEvent,
     event_of_state,
@@ -39,7 +41,16 @@ def record(
     """Tell of `message`, if it is an integrator's own; `more` names nobody."""
     for row in c.execute(_ABOUT, {"ids": [message]}).mappings():
         if is_external(row["subject"]):
-            _append(c, row, type, at, command, more)
+            stream = stream_of(row["id"])
+            journal.append(
+                c,
+                owner=row["owner"],
+                stream=stream,
+                expected_version=journal.version_of(c, stream),
+                events=[_fact(type, row, more)],
+                at=at,
+                command=command,
+            )
 
 
 def tell_owners(c: sa.Connection, states: Iterable[tuple[int, MessageState]], at: datetime) -> None:
@@ -50,10 +61,31 @@ def tell_owners(c: sa.Connection, states: Iterable[tuple[int, MessageState]], at
     }
     if not telling:
         return
+    by_owner: dict[str, dict[str, NewEvent]] = defaultdict(dict)
     for row in c.execute(_ABOUT, {"ids": sorted(telling)}).mappings().all():
         if is_external(row["subject"]):
             event = telling[row["id"]]
-            _append(c, row, event, at, None, _details(event, row))
+            by_owner[row["owner"]][stream_of(row["id"])] = _fact(event, row, _details(event, row))
+    for owner, facts in by_owner.items():
+        _append(c, owner, facts, at)
+
+
+def _append(c: sa.Connection, owner: str, facts: dict[str, NewEvent], at: datetime) -> None:
+    """Appends each fact, unless it is the last that was told: a result may be written twice."""
+    present = journal.heads(c, list(facts))
+    new = {
+        stream: fact
+        for stream, fact in facts.items()
+        if stream not in present
+        or (present[stream].type, present[stream].data) != (fact.type, fact.data)
+    }
+    if new:
+        heads = {stream: head for stream, head in present.items() if stream in new}
+        journal.append_to_each(c, owner=owner, facts=new, present=heads, at=at)
+
+
+def _fact(event: MessageEvent, row: sa.RowMapping, more: Mapping[str, Any]) -> NewEvent:
+    return told(event, row["kind"], row["subject"], row["occasion"], **more)
 
 
 def _details(event: MessageEvent, row: sa.RowMapping) -> dict[str, Any]:
@@ -67,28 +99,3 @@ def _details(event: MessageEvent, row: sa.RowMapping) -> dict[str, Any]:
             return {"merged_into": row["merged_into"]}
         case _:
             return {}
-
-
-def _append(
-    c: sa.Connection,
-    row: sa.RowMapping,
-    type: MessageEvent,
-    at: datetime,
-    command: str | None,
-    more: Mapping[str, Any],
-) -> None:
-    """Appends the fact, unless it is the last that was told: a result may be written twice."""
-    stream = stream_of(row["id"])
-    fact = told(type, row["kind"], row["subject"], row["occasion"], **more)
-    before = journal.read_stream(c, stream)
-    if before and (before[-1].type, before[-1].data) == (fact.type, fact.data):
-        return
-    journal.append(
-        c,
-        owner=row["owner"],
-        stream=stream,
-        expected_version=len(before),
-        events=[fact],
-        at=at,
-        command=command,
-    )

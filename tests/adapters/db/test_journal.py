@@ -217,3 +217,45 @@ async def test_positions_go_on_after_a_restore_into_a_younger_cluster(postgres_u
 
     assert position > restored
     assert [event.type for event in events] == ["Old", "New"]
+
+
+def append_to_each(c: sa.Connection, *streams: str, present: bool = True) -> None:
+    facts = {stream: NewEvent(type="Told", data={"of": stream}) for stream in streams}
+    known = journal.heads(c, streams) if present else {}
+    journal.append_to_each(c, owner="main", facts=facts, present=known, at=NOW)
+
+
+async def test_many_streams_get_an_event_each_by_few_statements(database: Database) -> None:
+    streams = [f"message/{number}" for number in range(5)]
+    await database.write(lambda c: append(c, 0, "First", stream=streams[0]))
+
+    await database.write(lambda c: append_to_each(c, *streams))
+    await database.write(lambda c: append_to_each(c, *streams[:2]))
+
+    events = await database.read(lambda c: journal.read_after(c, 0))
+    assert [(event.stream, event.version) for event in events if event.stream == streams[0]] == [
+        (streams[0], 1),
+        (streams[0], 2),
+        (streams[0], 3),
+    ]
+    assert sorted({event.stream for event in events}) == streams
+    assert len({event.position for event in events}) == len(events) == 8
+
+
+async def test_a_stream_that_was_written_meanwhile_is_written_anew(postgres: Database) -> None:
+    """The work is run again in a new transaction, which sees what came between. SQLite has one
+    writer, so nothing comes between."""
+    runs = 0
+
+    def work(c: sa.Connection) -> None:
+        nonlocal runs
+        runs += 1
+        append_to_each(c, STREAM, present=runs > 1)
+
+    await postgres.write(lambda c: append(c, 0, "First"))
+
+    await postgres.write(work)
+
+    events = await postgres.read(lambda c: journal.read_stream(c, STREAM))
+    assert [event.type for event in events] == ["First", "Told"]
+    assert runs == 2
