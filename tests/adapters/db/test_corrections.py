@@ -1,5 +1,6 @@
 """A party's new address in the database: the row, the tokens, and what still waited to leave."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -200,3 +201,15 @@ async def test_an_address_that_mail_does_not_go_to_is_named_as_such(asked: Datab
 
     with pytest.raises(Refused, match="it is suppressed"):
         await correct(asked)
+
+
+async def test_of_two_corrections_at_once_one_is_told_to_wait(asked: Database) -> None:
+    """Both parties would otherwise end up with one address."""
+    same = "anna@example.org"
+    orders_ = [AddressOrder(party=number, address=same) for number in (1, 2)]
+
+    outcomes = await asyncio.gather(
+        *(correct(asked, order, f"k{order.party}") for order in orders_), return_exceptions=True
+    )
+
+    assert sorted(type(one).__name__ for one in outcomes) == ["NoneType", "Refused"]
