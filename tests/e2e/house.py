@@ -29,7 +29,7 @@ PATIENCE = 45.0
 _MAILS = (
     "SELECT id, recipient, mail_from, message_id, raw FROM mails WHERE id > ? ORDER BY id LIMIT 200"
 )
-_FINAL = {"sent", "failed", "uncertain"}
+_FINAL = {"sent", "failed", "uncertain", "suppressed", "expired", "cancelled"}
 
 
 def slots(count: int = 2, days: int = 9) -> tuple[Slot, ...]:
