@@ -112,6 +112,7 @@ class UnsubscribePages:
             "unsubscribe.html",
             status,
             wish=found.wish.value,
+            meets=found.party > 0,
             path=f"/u/{token}/choices",
             nonce=self._nonces.mint(token, _mark(request), self._now()),
             done=request.query_params.get("done") == "1",

@@ -318,6 +318,8 @@ async def test_recipients_of_general_mail_have_a_page_of_their_own(house: House)
         return first
 
     token = await house.database.write(grant)
+    page = await Visitor(house.app).get(f"/u/{token}/choices")
+    assert "invitation" not in page.text.lower()
     answer = await Visitor(house.app).client.post(f"/u/{token}", data=ONE_CLICK)
 
     assert answer.status_code == 200
