@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ class Plan:
 
 @dataclass
 class Chaos:
-    """Kills the service and lets the database hang, so often in all."""
+    """Kills the service and lets the database hang, so often in all, always amid the mails: no
+    kill comes before its share of them, and no mail before its share of the kills."""
 
     up: Installation
     port: int
@@ -56,6 +57,7 @@ class Chaos:
     chance: random.Random
     kills: int = 0
     hangs: int = 0
+    delivered: int = 0
     moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def run(self) -> None:
@@ -63,32 +65,43 @@ class Chaos:
             self.plan.kills * (number + 1) // (self.plan.hangs + 1)
             for number in range(self.plan.hangs)
         }
+        share = self.plan.mails / self.plan.kills
         while self.kills < self.plan.kills:
-            if self.chance.random() < 0.8:  # else perhaps while it is starting
-                await self._until_up()
-            await asyncio.sleep(self.chance.uniform(0.1, 2.0))
+            await self._until(lambda: self.delivered >= share * (self.kills + 0.3))
+            await asyncio.sleep(self.chance.uniform(0.0, 0.5))
             if self.up.kill_child("service") is None:
                 continue
-            await self._count_kill()
+            await self._move(kills=1)
+            if self.chance.random() < 0.2:  # and once more, perhaps while it is starting
+                await asyncio.sleep(self.chance.uniform(0.5, 3.0))
+                self.up.kill_child("service")
             if self.kills in hang_after:
-                await self._until_up()
-                await self.ground.hang(self.chance.uniform(1.0, self.plan.longest))
-                self.hangs += 1
+                await self._hang()
 
-    async def _until_up(self) -> None:
-        """Wait until mail could come in."""
+    async def _hang(self) -> None:
         while not await _answers(self.port):  # noqa: ASYNC110 -- of another process
             await asyncio.sleep(0.05)
+        await self.ground.hang(self.chance.uniform(1.0, self.plan.longest))
+        self.hangs += 1
 
-    async def _count_kill(self) -> None:
+    async def turn_of(self, number: int) -> None:
+        """Wait until mail `number` may go."""
+        turn = self.plan.kills * number // self.plan.mails
+        await self._until(lambda: self.kills >= turn)
+
+    async def is_delivered(self) -> None:
+        """One more mail was answered."""
+        await self._move(delivered=1)
+
+    async def _move(self, kills: int = 0, delivered: int = 0) -> None:
         async with self.moved:
-            self.kills += 1
+            self.kills += kills
+            self.delivered += delivered
             self.moved.notify_all()
 
-    async def reach(self, kills: int) -> None:
-        """Wait until there were so many."""
+    async def _until(self, condition: Callable[[], bool]) -> None:
         async with self.moved:
-            await self.moved.wait_for(lambda: self.kills >= kills)
+            await self.moved.wait_for(condition)
 
 
 async def _answers(port: int) -> bool:
@@ -113,7 +126,7 @@ async def prove(plan: Plan, data: Path) -> dict[str, Any]:
             port = lmtp_port if plan.lmtp else up.intake_port
             sender = Sender(port, random.Random(plan.seed + 1), lmtp=plan.lmtp)
             chaos = Chaos(up, port, ground, plan, random.Random(plan.seed + 2))
-            await _play(letters, sender, chaos, plan)
+            await _play(letters, sender, chaos)
             quiet = await _settle(ground)
         report = _count(ground, letters, dict(people))
     faults = ("refused", "lost", "foreign", "untaken", "taken_twice", "inputs_twice")
@@ -159,14 +172,14 @@ def _letters(plan: Plan, people: Sequence[tuple[str, str]], chance: random.Rando
     return letters
 
 
-async def _play(letters: Sequence[Letter], sender: Sender, chaos: Chaos, plan: Plan) -> None:
-    """A letter goes out when its share of the kills has happened: they come all along."""
+async def _play(letters: Sequence[Letter], sender: Sender, chaos: Chaos) -> None:
     numbered = iter(enumerate(letters))
 
     async def send() -> None:
         for number, letter in numbered:
-            await chaos.reach(plan.kills * number // len(letters))
+            await chaos.turn_of(number)
             await sender.send(letter)
+            await chaos.is_delivered()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(chaos.run())
