@@ -65,8 +65,10 @@ class Wire(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Raises `WireLost` or `Garbled`, with nothing written, when the line is unusable."""
-        if self._fault is not None or self._transport is None:
-            raise self._fault or WireLost("the connection was lost")
+        if self._fault is not None:
+            raise self._fault
+        if self._transport is None or self._transport.is_closing():  # would be dropped unsaid
+            raise WireLost("the connection was lost")
         self._transport.write(data)
         if self._transcript is not None:
             self._transcript.sent(data)
