@@ -30,11 +30,8 @@ class Held(NamedTuple):
     token: int
 
 
-_BEYOND = 96
-"""How many more than it can take a claim looks at: some of those that are due may not go."""
-
 _DUE = (
-    sa.select(*(outbox.c[name] for name in Waiting.model_fields))
+    sa.select(*(outbox.c[name] for name in Waiting._fields))
     .where(IS_DUE, outbox.c.priority == sa.bindparam("level"))
     .where(outbox.c.next_at <= sa.bindparam("now"))
     .order_by(outbox.c.next_at, outbox.c.id)
@@ -64,15 +61,18 @@ _CLAIM = (
 class Order(NamedTuple):
     """Who wants to claim, how many at most, and until when they are then its own.
 
-    `room` and `composes` are the gate's.
+    `in_hand` counts what it has already, by domain; `composes`: parts of digests are left to it
+    to be merged. `beyond`: how many more are looked at than it can take, when some of those that
+    are due may not go.
     """
 
     dispatcher: str
     limit: int
     until: datetime
     shaping: Shaping = Shaping()
-    room: Mapping[str, int] = MappingProxyType({})
+    in_hand: Mapping[str, int] = MappingProxyType({})
     composes: bool = False
+    beyond: int = 0
 
 
 class Taken(NamedTuple):
@@ -95,14 +95,14 @@ def claim(
 def take(c: sa.Connection, order: Order, now: datetime) -> Taken:
     """Take due messages: the more urgent first, and of equal ones those that have been due for
     longer. Each passes the gate first, or is settled."""
-    gate = Gate(c, order.shaping, now, order.room, order.composes)
+    gate = Gate(c, order.shaping, now, order.in_hand, order.composes)
     taken = Admitted([], [], set())
     is_more = False
     for level in Priority:
         wanted = order.limit - len(taken.ids)
-        asked = {"level": level.value, "now": now, "most": wanted + _BEYOND}
-        due = [Waiting(**row) for row in c.execute(_DUE, asked).mappings()] if wanted else []
-        is_more |= len(due) > wanted or not wanted
+        asked = {"level": level.value, "now": now, "most": wanted + order.beyond}
+        due = [Waiting(*row) for row in c.execute(_DUE, asked)] if wanted else []
+        is_more |= len(due) == wanted + order.beyond
         found = gate.admit(due, wanted)
         taken.ids.extend(found.ids)
         taken.fates.extend(found.fates)
@@ -139,17 +139,33 @@ _GIVE_BACK = (
 )
 
 
+_SIGN = (
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("row"), outbox.c.signature.is_(None))
+    .values(signature=sa.bindparam("signed"))
+)
+
+
 def mark_sending(
-    c: sa.Connection, held: Sequence[Held], now: datetime, until: datetime
+    c: sa.Connection,
+    held: Sequence[Held],
+    now: datetime,
+    until: datetime,
+    signatures: Mapping[Held, str] = MappingProxyType({}),
 ) -> set[Held]:
     """Those of `held` that may write their final dot, marked so with a lease until `until`.
+    What they were signed with is kept, so that every attempt has the same bytes.
 
     The others were claimed anew, or their lease is over: their holders must not go on.
     """
     if not held:
         return set()
     rows = c.execute(_MARK, these(held) | {"now": now, "until": until})
-    return {Held(*row) for row in rows}
+    marked = {Held(*row) for row in rows}
+    signed = [{"row": one.id, "signed": signatures[one]} for one in marked if one in signatures]
+    if signed:
+        c.execute(_SIGN, signed)
+    return marked
 
 
 def give_back(c: sa.Connection, held: Sequence[Held]) -> None:

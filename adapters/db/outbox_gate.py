@@ -1,6 +1,7 @@
 """What is due passes the gate and its lanes, or is told when to come again; in the transaction
 that claims it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from domain.outbox.shaping import Passage, Shaping, domain_lane
 from domain.postage import Priority
 
 _c = outbox.c
+_DEEP = 4
+"""Messages in hand for each connection that a domain may have."""
 
 
 class Admitted(NamedTuple):
@@ -33,8 +36,8 @@ class Admitted(NamedTuple):
 class Gate:
     """The gate as one transaction sees it, at the instant `now`.
 
-    `room`: how many more messages to a domain its dispatcher can have in hand, for domains whose
-    connections are limited. `composes`: parts of digests are left to be merged.
+    `in_hand` counts by domain what its dispatcher has already; `composes`: parts of digests are
+    left to be merged.
     """
 
     def __init__(
@@ -42,13 +45,13 @@ class Gate:
         c: sa.Connection,
         shaping: Shaping,
         now: datetime,
-        room: Mapping[str, int],
+        in_hand: Mapping[str, int],
         composes: bool,
     ) -> None:
         self._c = c
         self._shaping = shaping
         self._now = now
-        self._room = dict(room)
+        self._in_hand = Counter(in_hand)
         self._composes = composes
         self._lanes: dict[str, Lane] = {}
         self._rations: dict[str, Ration] = {}
@@ -86,7 +89,6 @@ class Gate:
     def _prepare(self, messages: Sequence[Waiting]) -> dict[tuple[str, str], list[Suppression]]:
         passages = [passage for one in messages for passage in self._passages(one)]
         limited = {one.lane for one in passages if one.interval is not None}
-        limited |= {domain_lane(domain) for domain in self._room}
         names = {one.lane for one in passages}
         new = names - self._lanes.keys()
         self._lanes |= lanes.lock(self._c, new, limited & new)
@@ -118,13 +120,13 @@ class Gate:
         change = listed if full else passed
         for lane, interval in full or passages:
             self._lanes[lane] = change(self._lanes[lane], interval, self._now)
-        if not full and one.domain in self._room:
-            self._room[one.domain] -= 1
+        if not full:
+            self._in_hand[one.domain] += 1
         return max(turns, default=None)
 
     def _may_pass(self, one: Waiting, passage: Passage) -> bool:
         is_own = passage.lane == domain_lane(one.domain)
-        if is_own and self._room.get(one.domain, 1) <= 0:
+        if is_own and self._is_busy(one.domain):
             return False
         return may_pass(
             self._lanes[passage.lane],
@@ -133,6 +135,10 @@ class Gate:
             has_waited=one.paced_at is not None,
             is_urgent=one.priority == Priority.URGENT,
         )
+
+    def _is_busy(self, domain: str) -> bool:
+        at_once = self._shaping.connections_at_once(domain)
+        return at_once is not None and self._in_hand[domain] >= at_once * _DEEP
 
 
 _PACE = (
@@ -174,7 +180,7 @@ def _stop(c: sa.Connection, stops: Iterable[tuple[Waiting, Stop]], now: datetime
     for one, stop in stops:
         because = None if stop.because is None else stop.because.value
         c.execute(_STOP[stop.state], {"row": one.id, "because": because, "due": stop.until})
-        if one.held_because is None or one.held_because is not stop.because:
+        if one.held_because is None or one.held_because != because:
             outbox_events.note(c, [one.id], stop.state.value, now, detail=stop.detail)
             fates.append(Fate(one.id, one.kind, one.subject, one.party, stop.state, now))
     return fates

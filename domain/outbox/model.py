@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from domain.postage import OnUnknown, Postage
+from domain.postage import OnUnknown, Postage, Priority
 from domain.values import Frozen, Instant
 
 
@@ -161,6 +161,7 @@ class Claim(Frozen):
     raw: bytes
     created_at: Instant
     tried_at: Instant  # when it was first claimed
+    priority: Priority = Priority.NORMAL
     domain: str = ""  # the recipient's
     on_unknown: OnUnknown = OnUnknown.HOLD
     resends: int = 0

@@ -203,7 +203,7 @@ async def test_a_doubtful_letter_that_failed_after_all_is_told_as_both(database:
     late = outbox_results.Result(claim, REFUSED, Ruling(state=MessageState.FAILED), NOW)
     dispatcher = OutboxDispatcher(database, FakeMailer(), Poked())
     for _ in range(2):
-        await dispatcher._write_results([late])
+        await dispatcher._settlement._write([late])
 
     assert await told(database) == [DOUBTFUL, LOST]
 

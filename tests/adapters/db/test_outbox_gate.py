@@ -279,7 +279,8 @@ async def test_a_domain_whose_connections_are_busy_is_asked_for_again_soon(
 ) -> None:
     await enqueue(database, *(letter(n) for n in range(1, 10)), letter(10, to="bo@quick.org"))
 
-    taken = await take(database, room={"example.org": 2})
+    shaping = Shaping(connections_to={"example.org": 1})
+    taken = await take(database, shaping, in_hand={"example.org": 2})
 
     assert [one.id for one in taken.claims] == [1, 2, 10]
     assert len((await take(database, now=NOON + SECOND)).claims) == 7

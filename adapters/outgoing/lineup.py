@@ -1,0 +1,115 @@
+"""The messages a dispatcher has claimed and not yet begun to send."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.outbox.model import Claim
+
+_MOST_EACH = 32
+"""Claims that wait for each sender at most."""
+
+_LONG = 2.0
+"""Seconds. Claims that wait longer are too many: more urgent mail would have to wait for them,
+and other dispatchers may be idle."""
+
+
+class Waiting(NamedTuple):
+    """A claim, until when it is ours, and since when it waits (monotonic seconds)."""
+
+    claim: Claim
+    until: datetime
+    since: float
+
+
+class Lineup:
+    """Hands claims to senders, the more urgent first, with no more senders busy with a domain
+    than `at_once` says. It takes as many as are sent in a second or two."""
+
+    def __init__(self, senders: int, at_once: Callable[[str], int | None]) -> None:
+        self._at_once = at_once
+        self._least = 2 * senders
+        self._most = _MOST_EACH * senders
+        self._size = self._least
+        self._waiting: deque[Waiting] = deque()
+        self._busy: Counter[str] = Counter()
+        self._changed = asyncio.Event()
+        self._is_over = False
+
+    @property
+    def room(self) -> int:
+        """How many claims it would take now."""
+        return max(self._size - len(self._waiting), 0)
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._waiting) + self._busy.total()
+
+    def by_domain(self) -> Mapping[str, int]:
+        """How many messages to each domain wait or are being sent."""
+        return self._busy + Counter(one.claim.domain for one in self._waiting)
+
+    def put(self, claims: Iterable[Claim], until: datetime) -> None:
+        now = time.monotonic()
+        self._waiting.extend(Waiting(claim, until, now) for claim in claims)
+        self._waiting = deque(sorted(self._waiting, key=lambda one: one.claim.priority))
+        self._wake()
+
+    async def take(self) -> Waiting | None:
+        """The next to be sent, when there is one; None once it is over. Each that is taken is to
+        be `done` with."""
+        while not self._is_over:
+            found = self._next()
+            if found is not None:
+                self._waiting.remove(found)
+                self._busy[found.claim.domain] += 1
+                self._adapt(found)
+                self._wake()
+                return found
+            await self._change()
+        return None
+
+    def done(self, claim: Claim) -> None:
+        self._busy[claim.domain] -= 1
+        self._wake()
+
+    async def wait_for_room(self) -> None:
+        """Until half of it is empty, so that claims are made many at a time."""
+        while self.room * 2 < self._size:
+            await self._change()
+
+    def clear(self) -> list[Claim]:
+        """Everything that waits, which it forgets."""
+        cleared = [one.claim for one in self._waiting]
+        self._waiting.clear()
+        self._wake()
+        return cleared
+
+    def end(self) -> None:
+        """Let every sender end after what it has in hand."""
+        self._is_over = True
+        self._wake()
+
+    def _next(self) -> Waiting | None:
+        return next((one for one in self._waiting if self._is_free(one.claim.domain)), None)
+
+    def _is_free(self, domain: str) -> bool:
+        most = self._at_once(domain)
+        return most is None or self._busy[domain] < most
+
+    def _adapt(self, taken: Waiting) -> None:
+        waited = time.monotonic() - taken.since
+        if waited > _LONG:
+            self._size = max(self._size // 2, self._least)
+        elif waited < _LONG / 4:
+            self._size = min(self._size + 1, self._most)
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _change(self) -> None:
+        await self._changed.wait()

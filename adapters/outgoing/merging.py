@@ -1,0 +1,46 @@
+"""Merging what waits for digests, between claims."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from adapters.db import digests
+from adapters.db.database import Database
+from adapters.db.fates import tell_sagas
+from adapters.outgoing.ports import Composer
+
+_AGAIN_AFTER = timedelta(minutes=10)
+_log = logging.getLogger(__name__)
+
+
+class Merging:
+    """Makes one message of the parts of each digest that is due. One that cannot be composed is
+    tried again later, and holds up nobody."""
+
+    def __init__(self, database: Database, compose: Composer, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._compose = compose
+        self._now = now
+
+    async def merge(self, keys: Iterable[str]) -> list[str]:
+        """The streams to poke."""
+        told: list[str] = []
+        for key in keys:
+            told += await self._merge(key)
+        return told
+
+    async def _merge(self, key: str) -> list[str]:
+        now = self._now()
+
+        def work(c: sa.Connection) -> list[str]:
+            return tell_sagas(c, digests.merge(c, key, self._compose, now))
+
+        try:
+            return await self._database.write(work)
+        except Exception as fault:
+            # The words of its parts may stand in the fault.
+            _log.error("outbox: a digest was not composed: %s", type(fault).__name__)
+            await self._database.write(lambda c: digests.postpone(c, key, now, _AGAIN_AFTER))
+            return []
