@@ -41,8 +41,10 @@ class Lineup:
 
     @property
     def room(self) -> int:
-        """How many claims it would take now."""
-        return max(self._size - len(self._waiting), 0)
+        """How many claims it would take now. What waits for its domain takes no room: others
+        can be sent meanwhile."""
+        ready = sum(self._is_free(one.claim.domain) for one in self._waiting)
+        return max(self._size - ready, 0)
 
     @property
     def in_hand(self) -> int:
