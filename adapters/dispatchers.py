@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from adapters.db import outbox_results
 from adapters.db.database import Database
 from adapters.db.fates import tell_sagas
-from adapters.dispatch import Mailer, MaySend
-from adapters.smtp import MarkSending
+from adapters.outgoing.ports import Mailer, MarkSending, MaySend
 from domain.outbox.messages import Progress
 from domain.outbox.model import Phase, Report
 from domain.values import LATEST

@@ -233,7 +233,9 @@ async def _is_failed(database: Database, subject: str) -> bool:
 
 
 async def test_one_bad_address_does_not_hold_up_the_others(database: Database) -> None:
-    await enqueue(database, *(draft(n) for n in range(1, 6)))
+    to = [f"guest{n}@example.org" for n in range(1, 6)]
+    drafts = [draft(n).model_copy(update={"recipient": one}) for n, one in enumerate(to, start=1)]
+    await enqueue(database, *drafts)
 
     async with running(OutboxDispatcher(database, FakeMailer([REFUSED]), Poked(), senders=1)):
         await are(database, "failed", "sent", "sent", "sent", "sent")
