@@ -21,6 +21,7 @@ from adapters.db.owners import OwnerJournal
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
 from adapters.dispatchers import Dispatchers, Watch, take_over
+from adapters.general_mail.digest_writer import DigestWriter
 from adapters.intake.accepting import Reception
 from adapters.intake.imap import ImapWatch
 from adapters.intake.imap_folder import Account
@@ -114,6 +115,7 @@ def add_outbox(g: Ground) -> None:
 
 def _dispatchers(g: Ground) -> Dispatchers:
     relay, senders = relay_of(g.settings), g.settings.smtp_connections
+    compose = DigestWriter(g.settings.mail_domain).compose
 
     def build(watch: Watch) -> OutboxDispatcher:
         mailer = watch.mailer(SmtpMailer(relay))
@@ -124,6 +126,7 @@ def _dispatchers(g: Ground) -> Dispatchers:
             senders=senders,
             takes_over=False,
             may_send=watch.permission(g.fence.may_send),
+            compose=compose,
         )
 
     # What a service that was killed had in hand; another host's dispatchers may be alive.

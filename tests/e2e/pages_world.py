@@ -25,6 +25,7 @@ from adapters.db.keys import SqlKeys
 from adapters.db.meetings import SqlMeetingStore
 from adapters.db.opening import open_database
 from adapters.dispatch import OutboxDispatcher
+from adapters.general_mail.digest_writer import DigestWriter
 from adapters.intake.accepting import Reception
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
@@ -198,7 +199,9 @@ async def _start_mail(
 ) -> None:
     sandbox = await stack.enter_async_context(Sandbox())
     mailer = SmtpMailer(Relay("127.0.0.1", catcher.port))
-    outbox = OutboxDispatcher(database, mailer, rules.poke_soon)
+    outbox = OutboxDispatcher(
+        database, mailer, rules.poke_soon, compose=DigestWriter(MAIL_DOMAIN).compose
+    )
     reader = InboxReader(database, sandbox, interpret, rules.poke_soon, mail_domain=MAIL_DOMAIN)
     for part in (outbox, reader):
         _run(stack, part)
