@@ -21,6 +21,7 @@ from adapters.db.owners import OwnerJournal
 from adapters.db.webhook_store import SqlWebhooks
 from adapters.dispatch import OutboxDispatcher
 from adapters.dispatchers import Dispatchers, Watch, take_over
+from adapters.dkim import signer_of
 from adapters.general_mail.digest_writer import DigestWriter
 from adapters.intake.accepting import Reception
 from adapters.intake.imap import ImapWatch
@@ -40,6 +41,7 @@ from console import readiness
 from console.crew import Stop
 from console.ground import Ground, now
 from console.polling import Polling
+from console.shaping import shaping_of
 from domain.inbox.acceptance import Way
 from domain.outbox.messages import Staffing
 
@@ -114,7 +116,9 @@ def add_outbox(g: Ground) -> None:
 
 
 def _dispatchers(g: Ground) -> Dispatchers:
+    """Raises `BadInput` for settings that cannot be meant, before anything is sent."""
     relay, senders = relay_of(g.settings), g.settings.smtp_connections
+    shaping, signer = shaping_of(g.settings), signer_of(g.settings)
     compose = DigestWriter(g.settings.mail_domain).compose
 
     def build(watch: Watch) -> OutboxDispatcher:
@@ -126,6 +130,8 @@ def _dispatchers(g: Ground) -> Dispatchers:
             senders=senders,
             takes_over=False,
             may_send=watch.permission(g.fence.may_send),
+            shaping=shaping,
+            signer=signer,
             compose=compose,
         )
 
