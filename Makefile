@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.packages $(VENV)/.temporal $(BIN)/parley
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo up test check format lint types imports bench prove-restart prove-intake lock clean
+.PHONY: setup demo up test check format lint types imports bench prove-restart prove-intake prove-outbox lock clean
 
 setup: $(READY)
 
@@ -69,6 +69,9 @@ prove-restart: $(READY)
 
 prove-intake: $(READY)
 	$(BIN)/python -m bench.prove_intake
+
+prove-outbox: $(READY)
+	$(BIN)/python -m bench.prove_outbox
 
 # Pins anew from requirements.in, in an environment of its own.
 lock: $(VENV)/.python

@@ -70,6 +70,11 @@ class Server:
         with psycopg.connect(self._server.conninfo(self._database)) as connection:
             return connection.execute(query.encode()).fetchall()
 
+    async def crash(self) -> None:
+        """End it without a word, and start it again."""
+        await asyncio.to_thread(self._server.stop, signal.SIGQUIT)
+        await asyncio.to_thread(self._server.start)
+
     async def hang(self, seconds: float) -> None:
         stopped: list[int] = []
         try:

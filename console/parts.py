@@ -104,10 +104,16 @@ def add_activities(g: Ground) -> None:
     g.crew.add("activities", polling.run(), stop=polling.stop, within=15)
 
 
-def add_outbox(g: Ground) -> None:
-    """Dispatchers, as many as there are shares for us, and what keeps the shares going."""
+Build = Callable[[Watch], OutboxDispatcher]
+
+
+def add_outbox(g: Ground, build: Build | None = None) -> None:
+    """Dispatchers, as many as there are shares for us, and what keeps the shares going. `build`
+    makes one; where it is not given, as the settings say."""
     s = g.settings
-    dispatchers = _dispatchers(g)
+    # What a service that was killed had in hand; another host's dispatchers may be alive.
+    taking_over = (lambda: take_over(g.database, now())) if s.is_embedded else None
+    dispatchers = Dispatchers(build or _dispatchers(g), taking_over)
     polling = Polling(s, lambda client: worker.outbox_worker(client, dispatchers))
     g.crew.add("outbox", polling.run(), stop=polling.stop, within=15)
     wanted = Staffing(dispatchers=s.dispatchers, said_at=now())
@@ -115,17 +121,16 @@ def add_outbox(g: Ground) -> None:
     g.crew.add("outbox keeper", keeper.run(), stop=_soon(keeper.stop), within=15)
 
 
-def _dispatchers(g: Ground) -> Dispatchers:
+def _dispatchers(g: Ground) -> Build:
     """Raises `BadInput` for settings that cannot be meant, before anything is sent."""
     relay, senders = relay_of(g.settings), g.settings.smtp_connections
     shaping, signer = shaping_of(g.settings), signer_of(g.settings)
     compose = DigestWriter(g.settings.mail_domain).compose
 
     def build(watch: Watch) -> OutboxDispatcher:
-        mailer = watch.mailer(SmtpMailer(relay))
         return OutboxDispatcher(
             g.database,
-            mailer,
+            watch.mailer(SmtpMailer(relay)),
             g.poke,
             senders=senders,
             takes_over=False,
@@ -135,9 +140,7 @@ def _dispatchers(g: Ground) -> Dispatchers:
             compose=compose,
         )
 
-    # What a service that was killed had in hand; another host's dispatchers may be alive.
-    taking_over = (lambda: take_over(g.database, now())) if g.settings.is_embedded else None
-    return Dispatchers(build, taking_over)
+    return build
 
 
 def add_webhooks(g: Ground) -> None:

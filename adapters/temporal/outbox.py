@@ -60,7 +60,8 @@ class OutboxKeeper:
     decides for the workflow, this process stands in with one of its own until there is one. That
     is safe, since the database decides who sends what. A share that an operator paused is not
     stood in for. With `is_only`, no other process can have a share: one that Temporal still
-    believes to be in somebody's hands was lost with a process that died.
+    believes to be in somebody's hands was lost with a process that died, so this process sends
+    from the start.
     """
 
     def __init__(
@@ -90,6 +91,8 @@ class OutboxKeeper:
         """Keep it until `stop` is called. Raises what ends a dispatcher of our own."""
         until = time.monotonic() + self._alone_after
         try:
+            if self._is_only:
+                await self._stand_in()
             while not self._stopping.is_set():
                 is_well = await self._is_in_hand()
                 if is_well:
@@ -156,9 +159,8 @@ class OutboxKeeper:
 
     def _note(self, failure: Exception) -> None:
         if not self._is_down:
-            log.warning(
-                "outbox: Temporal does not answer, dispatchers are on their own: %s", failure
-            )
+            said = "outbox: Temporal does not answer, dispatchers are on their own: %s %s"
+            log.warning(said, type(failure).__name__, failure)
         self._is_down = True
 
     async def _stand_in(self) -> None:
@@ -169,7 +171,7 @@ class OutboxKeeper:
         except Exception as fault:  # the database is down: nothing can be sent anyway
             log.warning("outbox: cannot stand in yet: %s", type(fault).__name__)
             return
-        log.warning("outbox: no dispatcher is in a worker's hands; this process stands in")
+        log.info("outbox: no dispatcher is in a worker's hands; this process stands in")
         self._own_dispatcher = dispatcher
         self._own = asyncio.create_task(dispatcher.run(), name="outbox stand-in")
 
@@ -183,7 +185,7 @@ class OutboxKeeper:
         finally:
             own.cancel()
             self._own = None
-        log.warning("outbox: this process stands in no longer")
+        log.info("outbox: this process stands in no longer")
         own.result()
 
     async def _pause(self, seconds: float) -> None:
