@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from rich.console import Console
 
-from bench import acceptance, database, negotiations, sandbox
+from bench import acceptance, database, negotiations, outbox, sandbox
 from bench.report import Row, machine, table
 
 Measurement = Callable[[], Awaitable[Sequence[Row]]]
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "sandbox": sandbox.run,
     "negotiations": negotiations.run,
     "acceptance": acceptance.run,
+    "outbox": outbox.run,
 }
 
 
