@@ -9,6 +9,8 @@ from domain.values import Frozen
 
 Number = TypeVar("Number", int, float)
 
+_SLOWEST = 24 * 3600.0  # seconds between two messages; a slower rate means none at all
+
 OTHERS = "*"
 """Stands for every domain that is not named."""
 
@@ -60,7 +62,7 @@ def _named(limits: Mapping[str, Number], domain: str) -> Number | None:
 
 
 def _interval(rate: float | None) -> timedelta | None:
-    return timedelta(seconds=1 / rate) if rate else None
+    return timedelta(seconds=min(1 / rate, _SLOWEST)) if rate else None
 
 
 def _family(kind: str, rates: Mapping[str, float]) -> str | None:

@@ -1,10 +1,12 @@
 """How a meeting's mail is treated on its way."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.meetings.letters import Letter, LetterKind
 from domain.meetings.postage import REMINDERS, postage_of
-from domain.postage import Postage, Priority
+from domain.postage import OnUnknown, Postage, Priority
 from tests.domain.meetings.story import FIRST, START, Story
 
 K = LetterKind
@@ -42,4 +44,25 @@ def test_a_reminder_is_not_wanted_once_its_matter_is_closed() -> None:
 
 
 def test_an_invitation_goes_as_mail_usually_does() -> None:
-    assert postage_of(letter(K.INVITATION), "UTC") == Postage(zone="UTC", revision=0)
+    usual = Postage(zone="UTC", revision=0, on_unknown=OnUnknown.RESEND_ONCE)
+
+    assert postage_of(letter(K.INVITATION), "UTC") == usual
+
+
+@pytest.mark.parametrize("kind", K)
+def test_only_what_a_calendar_knows_for_a_copy_may_go_out_twice(kind: LetterKind) -> None:
+    with_calendar_object = {
+        *(K.INVITATION, K.RESCHEDULE, K.CONFIRMATION, K.CURRENT),
+        *(K.CANCELLATION, K.PROPOSAL_DECLINED),
+    }
+
+    on_unknown = postage_of(letter(kind), "UTC").on_unknown
+
+    assert (on_unknown is OnUnknown.RESEND_ONCE) is (kind in with_calendar_object)
+
+
+@pytest.mark.parametrize(("hours", "priority"), [(24, Priority.URGENT), (25, Priority.NORMAL)])
+def test_that_a_meeting_of_the_next_day_is_off_is_urgent(hours: int, priority: Priority) -> None:
+    off = letter(K.CANCELLATION, slot=FIRST, at=FIRST.start - timedelta(hours=hours))
+
+    assert postage_of(off, "UTC").priority is priority
