@@ -36,7 +36,10 @@ class Result(NamedTuple):
 
 
 _c = outbox.c
-_RESULTS = (MessageState.QUEUED, MessageState.SENT, MessageState.RETRY, MessageState.FAILED)
+_RESULTS = (
+    *(MessageState.QUEUED, MessageState.SENT, MessageState.RETRY, MessageState.FAILED),
+    MessageState.UNCERTAIN,  # a further copy was refused
+)
 _GUESSES = (MessageState.SENT, MessageState.RETRY, MessageState.UNCERTAIN)
 
 
@@ -152,9 +155,16 @@ def _last_reply(report: Report) -> str:
     return f"{code}{report.reply}".strip()
 
 
+def _noted(ruling: Ruling) -> MessageState:
+    """What the attempt itself came to, whatever that means for the message."""
+    if ruling.is_unknown:
+        return MessageState.UNCERTAIN
+    is_refused = ruling.state is MessageState.UNCERTAIN
+    return MessageState.FAILED if is_refused else ruling.state
+
+
 def _note(result: Result) -> dict[str, Any]:
     ruling, report = result.ruling, result.report
-    state = MessageState.UNCERTAIN if ruling.is_unknown else ruling.state
     return {
         "message_id": result.claim.id,
         "token": result.claim.token,
@@ -163,7 +173,7 @@ def _note(result: Result) -> dict[str, Any]:
         "code": report.code,
         "reply": report.reply,
         "server": report.server,
-        "state": state.value,
+        "state": _noted(ruling).value,
     }
 
 

@@ -59,7 +59,8 @@ _NEXT: Mapping[By, Mapping[MessageState, frozenset[MessageState]]] = MappingProx
         By.GATE: MappingProxyType({old: _GATED for old in _WAITING}),
         By.ATTEMPT: MappingProxyType(
             {
-                _S.CLAIMED: frozenset({_S.QUEUED, _S.SENDING, _S.RETRY, _S.FAILED}),
+                # UNCERTAIN: a further copy was refused; of an earlier one nobody knows.
+                _S.CLAIMED: frozenset({_S.QUEUED, _S.SENDING, _S.RETRY, _S.FAILED, _S.UNCERTAIN}),
                 # QUEUED only by the holder of the claim, which knows that it wrote no dot.
                 _S.SENDING: frozenset({_S.QUEUED, _S.SENT, _S.RETRY, _S.FAILED, _S.UNCERTAIN}),
             }
@@ -133,13 +134,18 @@ def rule_on(
         case MessageState.SENT:
             return Ruling(state=MessageState.SENT, proof=Proof.REPLY)
         case MessageState.FAILED:
-            return Ruling(state=MessageState.FAILED)
+            return _given_up(resends)
     if now - since >= GIVE_UP_AFTER:
-        return Ruling(state=MessageState.FAILED)
+        return _given_up(resends)
     if is_about_the_relay(report):
         wait = RELAY_DELAY * (1 + jitter)
         return Ruling(state=MessageState.RETRY, next_at=now + wait, counts=False)
     return Ruling(state=MessageState.RETRY, next_at=now + retry_delay(attempt, jitter))
+
+
+def _given_up(resends: int) -> Ruling:
+    """A refusal is about its own copy: one that went out before may have arrived all the same."""
+    return Ruling(state=MessageState.UNCERTAIN if resends else MessageState.FAILED)
 
 
 def rule_on_unknown(

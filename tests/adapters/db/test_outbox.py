@@ -348,3 +348,14 @@ async def test_the_more_urgent_goes_first_and_then_what_has_waited_longer(
 
     assert [one.id for one in await claim(database, 3)] == [4, 3, 2]
     assert [one.id for one in await claim(database, 3)] == [1]
+
+
+async def test_a_refused_copy_leaves_the_first_in_doubt(database: Database) -> None:
+    await sent_into_the_unknown(database)
+    [again] = await claim(database, now=LATER)
+    refused = Report(phase=Phase.RCPT, code=550, reply="no such user")
+
+    assert await finish(database, again, Ruling(state=MessageState.UNCERTAIN), refused)
+
+    assert await states(database) == ["uncertain"]
+    assert [state for _, _, state in await attempts(database)] == ["uncertain", "failed"]

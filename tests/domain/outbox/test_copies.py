@@ -26,6 +26,7 @@ REPLIES = [250, 451, 554]
 class Attempt:
     """One dispatcher's conversation: it may sleep at any point, and go on much later."""
 
+    resends: int
     may_write_the_dot: bool = False
     reply: int | None = None  # of the server, to its final dot
     is_over: bool = False
@@ -53,7 +54,7 @@ class Copies(RuleBasedStateMachine):
     def claim(self) -> None:
         self.token += 1
         self.state = S.CLAIMED
-        self.attempts[self.token] = Attempt()
+        self.attempts[self.token] = Attempt(self.resends)
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data())
@@ -79,7 +80,8 @@ class Copies(RuleBasedStateMachine):
         attempt = self.attempts[token]
         if attempt.reply is not None and not attempt.is_over:
             attempt.is_over = True
-            self._settle(token, self._ruled(Report(phase=Phase.DONE, code=attempt.reply)))
+            report = Report(phase=Phase.DONE, code=attempt.reply)
+            self._settle(token, self._ruled(report, attempt.resends))
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data())
@@ -88,7 +90,7 @@ class Copies(RuleBasedStateMachine):
         attempt = self.attempts[token]
         if attempt.reply is not None and not attempt.is_over:
             attempt.is_over = True
-            self._settle(token, self._ruled(Report(phase=Phase.DOT)))
+            self._settle(token, self._ruled(Report(phase=Phase.DOT), attempt.resends))
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data(), phase=st.sampled_from([Phase.CONNECT, Phase.RCPT, Phase.BODY]))
@@ -97,7 +99,7 @@ class Copies(RuleBasedStateMachine):
         attempt = self.attempts[token]
         if attempt.reply is None and not attempt.is_over:
             attempt.is_over = True
-            self._settle(token, self._ruled(Report(phase=phase)))
+            self._settle(token, self._ruled(Report(phase=phase), attempt.resends))
 
     @precondition(lambda self: self.state in (S.CLAIMED, S.SENDING))
     @rule()
@@ -140,17 +142,22 @@ class Copies(RuleBasedStateMachine):
             assert self.proof is not None
             assert self.accepted or self.proof is Proof.ASSUMED
 
+    @invariant()
+    def what_failed_did_not_arrive(self) -> None:
+        if self.state is S.FAILED:
+            assert not self.accepted
+
     def _any(self, data: st.DataObject) -> int:
         return data.draw(st.sampled_from(sorted(self.attempts)))
 
     def _unknown(self) -> Ruling:
         return rule_on_unknown(self.on_unknown, self.resends, self.token, NOW, 0.0)
 
-    def _ruled(self, report: Report) -> Ruling:
+    def _ruled(self, report: Report, resends: int) -> Ruling:
         return rule_on(
             report,
             on_unknown=self.on_unknown,
-            resends=self.resends,
+            resends=resends,
             attempt=self.token,
             since=NOW,
             now=NOW,

@@ -134,6 +134,17 @@ def test_an_unknown_outcome_is_treated_as_its_kind_says(
     assert (ruling.next_at is not None) is (state == "retry")
 
 
+@pytest.mark.parametrize(("resends", "state"), [(0, "failed"), (1, "uncertain")])
+def test_a_refused_copy_does_not_settle_what_became_of_an_earlier_one(
+    resends: int, state: str
+) -> None:
+    refused = ruled(Phase.RCPT, 550, resends=resends)
+    given_up = ruled(Phase.RCPT, 450, resends=resends, age=timedelta(days=5))
+
+    assert refused.state == given_up.state == state
+    assert not refused.is_unknown
+
+
 @pytest.mark.parametrize("on_unknown", OnUnknown)
 def test_a_known_outcome_does_not_ask_what_to_do_about_unknown_ones(on_unknown: OnUnknown) -> None:
     assert ruled(Phase.DONE, 250, on_unknown=on_unknown).proof is Proof.REPLY
@@ -154,7 +165,6 @@ def test_a_relay_out_of_reach_says_nothing_about_the_message(
 
 def test_only_a_mark_leads_to_the_final_dot() -> None:
     assert origins(MessageState.SENDING, By.ATTEMPT) == (MessageState.CLAIMED,)
-    assert origins(MessageState.UNCERTAIN, By.ATTEMPT) == (MessageState.SENDING,)
     assert MessageState.CLAIMED not in origins(MessageState.SENT, By.ATTEMPT)
 
 
