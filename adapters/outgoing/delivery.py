@@ -14,6 +14,7 @@ from adapters.db.outbox_results import Result
 from adapters.outage import Outage
 from adapters.outgoing.ports import Mailer, Signer
 from domain.access import numbered
+from domain.errors import BadInput
 from domain.outbox.model import Claim, Phase, Report
 from domain.outbox.rules import rule_on
 
@@ -84,6 +85,8 @@ class Delivery:
             if not may_be_out:
                 self.dotless.add(_held(claim))
             raise
+        except BadInput as refusal:  # it cannot be signed, nor ever will be
+            return Report(phase=Phase.MAIL, code=554, reply=f"5.6.0 {refusal}")
         except Exception as fault:
             _log.exception("outbox: sending message %d broke off", claim.id)
             phase = Phase.DOT if may_be_out else Phase.BODY
