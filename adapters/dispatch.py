@@ -21,6 +21,7 @@ from adapters.db import outbox, outbox_claims
 from adapters.db.database import Database
 from adapters.db.fates import tell_sagas
 from adapters.db.outbox_claims import Held, Order, Taken
+from adapters.db.outbox_results import Result
 from adapters.loops import cancelled, until_asked
 from adapters.outage import Outage
 from adapters.outgoing.delivery import Delivery, Timing
@@ -100,9 +101,11 @@ class OutboxDispatcher:
         self._stopping = asyncio.Event()
         self._patience = 0.0
         self._held_back: str | None = None
-        self._lineup = Lineup(senders, self._shaping.connections_at_once)
+        caps = self._shaping.connections_at_once if self._shaping.connections_to else None
+        self._lineup = Lineup(senders, caps)
         self._relay = RelayWatch()
         self._unsent: set[Held] = set()
+        self._settling: set[asyncio.Task[None]] = set()
         self._beyond = 0
         self._claim: asyncio.Task[Taken] | None = None
         self._delivery = Delivery(database, mailer, signer, Timing(now, jitter, sending_lease))
@@ -130,7 +133,7 @@ class OutboxDispatcher:
             await self._give_back_unsent()
             await asyncio.wait(sending, timeout=self._patience)
         finally:
-            await cancelled([*feeding, *sending])
+            await cancelled([*feeding, *sending, *self._settling])
             await self._end_claim()
             await self._give_back_unsent()
             await self._settlement.write_unwritten()
@@ -226,23 +229,41 @@ class OutboxDispatcher:
         return min(self._poll, max((due - self._now()).total_seconds(), 0.01))
 
     async def _send(self) -> None:
+        """One connection's worth. A result is written while the next message is on its way, so
+        that it is mostly committed together with the mark of that one: commits are what a message
+        costs. None is more than one message behind."""
+        settled: asyncio.Task[None] | None = None
         while (waiting := await self._lineup.take()) is not None:
             try:
-                await self._send_one(waiting)
+                result = await self._send_one(waiting)
             except Exception:  # its lease decides what becomes of it
                 _log.exception("outbox: message %d was left to its lease", waiting.claim.id)
+                continue
             finally:
                 self._lineup.done(waiting.claim)
+            if settled is not None:
+                await settled
+            settled = None if result is None else self._settle(result)
+        if settled is not None:
+            await settled
 
-    async def _send_one(self, waiting: Waiting) -> None:
+    def _settle(self, result: Result) -> "asyncio.Task[None]":
+        task = asyncio.create_task(self._settlement.settle(result))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        return task
+
+    async def _send_one(self, waiting: Waiting) -> Result | None:
+        """What it came to; None where there was no attempt."""
         claim = waiting.claim
         self._unsent.discard(_held(claim))
         if self._now() > waiting.until - self._claim_lease / 2:
-            return await self._give_back([_held(claim)])
+            await self._give_back([_held(claim)])
+            return None
         result = await self._delivery.attempt(claim)
         if self._relay.note(result.report):
             await self._return_all(self._lineup.clear())
-        await self._settlement.settle(result)
+        return result
 
     async def _return_all(self, claims: Sequence[Claim]) -> None:
         held = {_held(claim) for claim in claims}

@@ -27,9 +27,9 @@ class Waiting(NamedTuple):
 
 class Lineup:
     """Hands claims to senders, the more urgent first, with no more senders busy with a domain
-    than `at_once` says. It takes as many as are sent in a second or two."""
+    than `at_once` says, where it is given. It takes as many as are sent in a second or two."""
 
-    def __init__(self, senders: int, at_once: Callable[[str], int | None]) -> None:
+    def __init__(self, senders: int, at_once: Callable[[str], int | None] | None) -> None:
         self._at_once = at_once
         self._least = 2 * senders
         self._most = _MOST_EACH * senders
@@ -43,6 +43,8 @@ class Lineup:
     def room(self) -> int:
         """How many claims it would take now. What waits for its domain takes no room: others
         can be sent meanwhile."""
+        if self._at_once is None:  # asked for at every message, so it should cost nothing
+            return max(self._size - len(self._waiting), 0)
         ready = sum(self._is_free(one.claim.domain) for one in self._waiting)
         return max(self._size - ready, 0)
 
@@ -99,7 +101,7 @@ class Lineup:
         return next((one for one in self._waiting if self._is_free(one.claim.domain)), None)
 
     def _is_free(self, domain: str) -> bool:
-        most = self._at_once(domain)
+        most = None if self._at_once is None else self._at_once(domain)
         return most is None or self._busy[domain] < most
 
     def _adapt(self, taken: Waiting) -> None:
