@@ -26,7 +26,7 @@ from tests.postgres import PostgresServer, find_binaries
 
 CONNECTIONS = (1, 4, 16)
 
-_MESSAGES = {1: 1500, 4: 4000, 16: 4000}
+_MESSAGES = {1: 600, 4: 2000, 16: 4000}
 _ROUNDS = 3
 _NO_SINK = "smtp-sink is not installed (Debian: apt-get install postfix): NOT measured"
 _BODY = "It is agreed that we meet at nine, in the usual place.\r\n" * 16  # about 1 kB
