@@ -1,17 +1,20 @@
 """Migrations lead exactly where the code's schema is, and nothing works half migrated."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from adapters.db import installation, migrating
+from adapters.db import installation, migrating, outbox_claims
 from adapters.db.faults import DatabaseDown
 from adapters.db.opening import SchemaOutdated, migrate, open_database, schema_version
-from adapters.db.schema import metadata
+from adapters.db.schema import metadata, outbox
 from domain.errors import BadInput, Unavailable
+from tests.adapters.outbox_rows import NOON
 from tests.postgres import PostgresServer
 
 _SQLITE_LOOKS = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
@@ -147,3 +150,55 @@ def test_a_file_that_is_no_database_is_said_to_be_one(tmp_path: Path) -> None:
         open_database(f"sqlite:///{path}")
 
     assert "not a database" in refused.value.reason
+
+
+def _migrate_to(url: str, revision: str) -> sa.Engine:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    with engine.begin() as c:
+        config.attributes["connection"] = c
+        command.upgrade(config, revision)
+    return engine
+
+
+_OLD_ROW = sa.text(
+    """
+    INSERT INTO outbox (kind, subject, occasion, recipient, party, owner, mail_from, message_id,
+                        raw, state, attempts, next_at, token, created_at, sent_at)
+    VALUES ('meeting.invitation', 'meeting/7f3a', :state, 'Ana@Example.org', 1, 'main',
+            'b+x@parley.example', :state, :raw, :state, :attempts, 5, :attempts, 5, :sent)
+    """
+)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+async def test_mail_of_a_database_of_the_ground_floor_goes_on_as_it_was(
+    engine: str, tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    name = postgres_server.create() if engine == "postgresql" else ""
+    url = postgres_server.url(name) if name else f"sqlite:///{tmp_path / 'old.db'}"
+    old = _migrate_to(url, "0001")
+    states = {"queued": 0, "retry": 2, "sent": 1, "failed": 1, "uncertain": 1}
+    with old.begin() as c:
+        for state, attempts in states.items():
+            sent = 7 if state == "sent" else None
+            c.execute(_OLD_ROW, {"state": state, "attempts": attempts, "raw": b"x", "sent": sent})
+    old.dispose()
+
+    migrate(url)
+
+    database = open_database(url)
+    claims = await database.write(
+        lambda c: outbox_claims.claim(c, "one", 10, NOON, NOON + timedelta(minutes=5))
+    )
+    rows = await database.read(lambda c: c.execute(sa.select(outbox).order_by(outbox.c.id)).all())
+    await database.close()
+    if name:
+        postgres_server.drop(name)
+    assert [one.attempt for one in claims] == [1, 3]
+    assert [one.on_unknown for one in claims] == ["hold", "hold"]  # as they were promised
+    assert {one.domain for one in claims} == {"example.org"}
+    assert [row.state for row in rows] == ["claimed", "claimed", "sent", "failed", "uncertain"]
+    assert [row.proof for row in rows] == [None, None, "reply", None, None]
+    assert {row.folded_recipient for row in rows} == {"ana@example.org"}
