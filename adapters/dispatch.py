@@ -33,7 +33,6 @@ from adapters.outgoing.settlement import Settlement
 from domain.outbox.model import Claim
 from domain.outbox.rules import CLAIM_LEASE, SENDING_LEASE
 from domain.outbox.shaping import Shaping
-from domain.values import LATEST
 
 _CLAIM_ENDS = 5.0
 """Seconds that a claim under way may take when the dispatcher ends."""
@@ -63,9 +62,7 @@ class OutboxDispatcher:
 
     Order between messages is not promised, but that more urgent ones go first: SEQUENCE tells
     calendars which is newer. `poll` is how many seconds news from other processes may go unseen,
-    and `probe_every` how many lie between two looks at a relay that is down. `takes_over` ends
-    every lease at the start: right where no other process can be alive, which is so of a SQLite
-    file.
+    and `probe_every` how many lie between two looks at a relay that is down.
     """
 
     def __init__(
@@ -85,7 +82,6 @@ class OutboxDispatcher:
         sending_lease: timedelta = SENDING_LEASE,
         now: Callable[[], datetime] = _utc_now,
         jitter: Callable[[], float] = random.random,
-        takes_over: bool | None = None,
     ) -> None:
         self.name = f"dispatcher-{uuid.uuid4().hex[:12]}"
         self._database = database
@@ -97,7 +93,6 @@ class OutboxDispatcher:
         self._may_send = may_send
         self._claim_lease = claim_lease
         self._now = now
-        self._takes_over = database.dialect == "sqlite" if takes_over is None else takes_over
         self._stopping = asyncio.Event()
         self._patience = 0.0
         self._held_back: str | None = None
@@ -155,8 +150,6 @@ class OutboxDispatcher:
 
     async def _keep_feeding(self) -> None:
         outage = Outage(_log, "outbox: claiming messages")
-        if self._takes_over:
-            await outage.outlast(self._take_over)
         while True:
             await outage.outlast(self._feed)
 
@@ -164,10 +157,6 @@ class OutboxDispatcher:
         outage = Outage(_log, "outbox: settling what was left")
         while True:
             await outage.outlast(self._reap)
-
-    async def _take_over(self) -> None:
-        while await self._settlement.release_lapsed(LATEST, self._now()):
-            pass
 
     async def _reap(self) -> None:
         now = self._now()

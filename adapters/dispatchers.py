@@ -7,12 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-import sqlalchemy as sa
-
-from adapters.db import outbox_results
 from adapters.db.database import Database
-from adapters.db.fates import tell_sagas
-from adapters.outgoing.ports import Mailer, MarkSending, MaySend
+from adapters.outgoing.ports import Mailer, MarkSending, MaySend, Poke
+from adapters.outgoing.settlement import Settlement
 from domain.outbox.messages import Progress
 from domain.outbox.model import Phase, Report
 from domain.values import LATEST
@@ -143,14 +140,9 @@ class Dispatchers:
         return Watched(self._build(watch), watch, self)
 
 
-async def take_over(database: Database, now: datetime) -> None:
+async def take_over(database: Database, poke: Poke, at: datetime) -> None:
     """End every claim, whosever it is: what was not marked is due again, what was marked becomes
-    what its `on_unknown` says. The sagas that are told of it are poked by the relay's sweep."""
-
-    def work(c: sa.Connection) -> int:
-        fates = outbox_results.release_lapsed(c, LATEST, now)
-        tell_sagas(c, fates)
-        return len(fates)
-
-    while await database.write(work):
+    what its `on_unknown` says."""
+    settlement = Settlement(database, poke)
+    while await settlement.release_lapsed(LATEST, at):
         pass

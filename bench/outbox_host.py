@@ -58,7 +58,6 @@ async def run(settings: Settings, clock: Clock) -> None:
                 claim_lease=clock.lasting(LEASE),
                 sending_lease=clock.lasting(LEASE),
                 now=clock,
-                takes_over=False,
                 may_send=watch.permission(g.fence.may_send),
             )
 

@@ -112,7 +112,7 @@ def add_outbox(g: Ground, build: Build | None = None) -> None:
     makes one; where it is not given, as the settings say."""
     s = g.settings
     # What a service that was killed had in hand; another host's dispatchers may be alive.
-    taking_over = (lambda: take_over(g.database, now())) if s.is_embedded else None
+    taking_over = (lambda: take_over(g.database, g.poke, now())) if s.is_embedded else None
     dispatchers = Dispatchers(build or _dispatchers(g), taking_over)
     polling = Polling(s, lambda client: worker.outbox_worker(client, dispatchers))
     g.crew.add("outbox", polling.run(), stop=polling.stop, within=15)
@@ -133,7 +133,6 @@ def _dispatchers(g: Ground) -> Build:
             watch.mailer(SmtpMailer(relay)),
             g.poke,
             senders=senders,
-            takes_over=False,
             may_send=watch.permission(g.fence.may_send),
             shaping=shaping,
             signer=signer,

@@ -15,6 +15,7 @@ from adapters.db import inputs, outbox_claims, outbox_results
 from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.dispatch import OutboxDispatcher
+from adapters.dispatchers import take_over
 from adapters.loops import LoopEnded
 from adapters.outage import Outage
 from adapters.smtp import Relay, SmtpMailer
@@ -185,7 +186,8 @@ async def test_a_letter_left_in_doubt_by_the_dead_becomes_an_input_of_its_saga(
     await database.write(lambda c: outbox_results.release_lapsed(c, NOW, NOW))  # not yet
     poked = Poked()
 
-    async with running(OutboxDispatcher(database, FakeMailer(), poked, takes_over=True)):
+    await take_over(database, poked, datetime.now(UTC))
+    async with running(OutboxDispatcher(database, FakeMailer(), poked)):
         await until(lambda: poked.streams)
 
     assert await states(database) == ["uncertain"]
@@ -197,7 +199,8 @@ async def test_a_doubtful_letter_that_failed_after_all_is_told_as_both(database:
     await enqueue(database, draft())
     until_later = datetime.now(UTC) + timedelta(hours=1)
     claim = await marked_by_another(database, until_later)
-    async with running(OutboxDispatcher(database, FakeMailer(), Poked(), takes_over=True)):
+    await take_over(database, Poked(), datetime.now(UTC))
+    async with running(OutboxDispatcher(database, FakeMailer(), Poked())):
         await are(database, "uncertain")
 
     late = outbox_results.Result(claim, REFUSED, Ruling(state=MessageState.FAILED), NOW)
@@ -378,7 +381,7 @@ async def test_an_outage_is_said_once_and_outlasted(
     flaky = Flaky(database, [Unavailable("away") for _ in range(4)])
     monkeypatch.setattr(Outage.outlast, "__defaults__", (0.001,))
 
-    async with running(OutboxDispatcher(flaky, FakeMailer(), Poked(), takes_over=False, poll=0.01)):
+    async with running(OutboxDispatcher(flaky, FakeMailer(), Poked(), poll=0.01)):
         await are(database, "sent")
         await until(lambda: "going on again" in caplog.text)
 
@@ -436,8 +439,8 @@ async def test_two_dispatchers_send_no_message_twice(database: Database) -> None
 
     mailer = FakeMailer()
     async with (
-        running(OutboxDispatcher(database, mailer, Poked(), takes_over=False)),
-        running(OutboxDispatcher(database, mailer, Poked(), takes_over=False)),
+        running(OutboxDispatcher(database, mailer, Poked())),
+        running(OutboxDispatcher(database, mailer, Poked())),
     ):
         await are(database, *["sent"] * 300)
 
@@ -477,6 +480,7 @@ async def test_what_a_dead_process_held_in_a_sqlite_file_is_taken_over_at_once(
     await sqlite_database.write(lambda c: outbox_claims.mark_sending(c, held, now, until_later))
 
     mailer = FakeMailer()
+    await take_over(sqlite_database, Poked(), datetime.now(UTC))
     async with running(OutboxDispatcher(sqlite_database, mailer, Poked())):
         await are(sqlite_database, "uncertain", "sent")
 

@@ -366,16 +366,8 @@ async def test_two_dispatchers_share_a_limit(database: Database) -> None:
     started = asyncio.get_running_loop().time()
 
     async with (
-        running(
-            OutboxDispatcher(
-                database, mailers[0], Poked(), shaping=shaping, poll=0.05, takes_over=False
-            )
-        ),
-        running(
-            OutboxDispatcher(
-                database, mailers[1], Poked(), shaping=shaping, poll=0.05, takes_over=False
-            )
-        ),
+        running(OutboxDispatcher(database, mailers[0], Poked(), shaping=shaping, poll=0.05)),
+        running(OutboxDispatcher(database, mailers[1], Poked(), shaping=shaping, poll=0.05)),
     ):
         await until(lambda: len(mailers[0].sent) + len(mailers[1].sent) >= 45)
         sent = len(mailers[0].sent) + len(mailers[1].sent)

@@ -21,6 +21,10 @@ def build(watch: Watch) -> FakeDispatcher:
     return FakeDispatcher(FakeDispatchers(), 1)
 
 
+async def nobody(stream: str) -> None:
+    """There is no saga to poke."""
+
+
 async def claimed(database: Database) -> None:
     until = NOW + timedelta(minutes=5)
     await database.write(lambda c: outbox_claims.claim(c, "x", 1, NOW, until))
@@ -29,7 +33,7 @@ async def claimed(database: Database) -> None:
 async def test_only_the_first_dispatcher_of_a_process_takes_over(database: Database) -> None:
     await enqueue(database, draft(1), draft(2), at=NOW)
     await claimed(database)
-    dispatchers = Dispatchers(build, lambda: take_over(database, NOW))
+    dispatchers = Dispatchers(build, lambda: take_over(database, nobody, NOW))
 
     await dispatchers.engage()
     assert await states(database) == ["queued", "queued"]
