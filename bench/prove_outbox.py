@@ -39,9 +39,6 @@ from domain.outbox.transitions import Deed
 from domain.postage import OnUnknown, Postage
 from tests.patience import until
 
-SPEED = 120.0
-"""How much faster than ours the clock of the dispatchers runs."""
-
 FAULTS: Mapping[str, float] = {
     **{"rcpt-4xx": 0.1, "data-4xx": 0.02, "dot-4xx": 0.08},  # together a fifth
     **{"rcpt-5xx": 0.03, "dot-5xx": 0.02},
@@ -65,12 +62,14 @@ _DOUBTFUL = "SELECT id FROM outbox WHERE state = 'uncertain'"
 @dataclass(frozen=True)
 class Plan:
     """How much of everything. With `postgres` four processes as on two hosts have a share each;
-    a SQLite file belongs to one, which then has all four."""
+    a SQLite file belongs to one, which then has all four. The dispatchers' clock runs `speed` times
+    faster than ours."""
 
     messages: int = 5000
     seed: int = 0
     postgres: bool = False
     within: float = 420.0  # seconds in which everything must be settled
+    speed: float = 120.0
 
 
 @dataclass
@@ -204,7 +203,8 @@ class Proof:
         return self._victim("relay", command, {})
 
     def _hosts(self) -> list[Victim]:
-        command = [sys.executable, "-m", "bench.outbox_host", str(self._epoch), str(SPEED)]
+        command = [sys.executable, "-m", "bench.outbox_host", str(self._epoch)]
+        command.append(str(self._plan.speed))
         if not self._plan.postgres:
             return [self._host("service", command, self._folder)]
         found = []
@@ -243,14 +243,14 @@ class Proof:
 
 @asynccontextmanager
 async def running(victims: Sequence[Victim]) -> AsyncIterator[None]:
-    """All of them, until the block ends; the last is stopped first."""
+    """All of them, until the block ends; the first, which the others need, is stopped last."""
     for victim in victims:
         victim.start()
     try:
         yield
     finally:
-        for victim in reversed(victims):
-            await victim.stop()
+        await asyncio.gather(*(victim.stop() for victim in victims[1:]))
+        await victims[0].stop()
 
 
 def _draft(number: int) -> Draft:

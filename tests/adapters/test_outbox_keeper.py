@@ -92,7 +92,14 @@ async def pause(client: Client) -> None:
         execution=WorkflowExecution(workflow_id=OUTBOX_ID),
         type="outbox.dispatch",
     )
-    await client.workflow_service.pause_activity(request)
+
+    async def is_paused() -> bool:
+        with contextlib.suppress(RPCError):  # it may just be starting
+            await client.workflow_service.pause_activity(request)
+            return True
+        return False
+
+    await until(is_paused, every=0.2)
 
 
 def workflow(client: Client) -> WorkflowHandle[OutboxWorkflow, None]:

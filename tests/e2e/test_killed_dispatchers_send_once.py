@@ -11,7 +11,7 @@ pytestmark = [needs.TEMPORAL, pytest.mark.timeout(240)]
 
 
 async def test_every_message_is_there_and_twice_only_where_that_was_said(tmp_path: Path) -> None:
-    found = await prove(Plan(messages=150, seed=5, within=80), tmp_path / "data")
+    found = await prove(Plan(messages=150, seed=5, within=80, speed=600), tmp_path / "data")
 
     assert found.verdict.is_well, found.verdict
     assert found.verdict.messages == 150
