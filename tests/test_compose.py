@@ -76,7 +76,7 @@ def test_nobody_waits_in_a_circle() -> None:
         settled = ready
 
 
-@pytest.mark.parametrize("name", set(OURS) - JOBS)
+@pytest.mark.parametrize("name", sorted(set(OURS) - JOBS))
 def test_every_part_says_how_it_is(name: str) -> None:
     assert "healthcheck" in OURS[name]
 
