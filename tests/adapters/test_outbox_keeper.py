@@ -131,7 +131,10 @@ async def test_somebody_sends_while_temporal_comes_and_goes(server: Server) -> N
             async with deciding(connected):
                 await until(lambda: len(here.engaged) == 2 and here.running == 1)
         share = here.engaged[1]
-        await until(lambda: share.patience is not None or not here.running, within=30)
+        # Mostly the worker drops its share within some seconds, and we stand in; where it keeps
+        # it, that one goes on sending.
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: share.patience is not None or not here.running, within=20)
         await until(lambda: here.running == 1, within=10)
         await worker.shutdown()
         await polling
