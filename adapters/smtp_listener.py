@@ -189,7 +189,14 @@ class _Session(SMTP):
             self._stop_waiting()
 
     async def smtp_DATA(self, arg: str) -> None:
-        await super().smtp_DATA(arg)
+        try:
+            await super().smtp_DATA(arg)
+        except Exception:
+            # The library forgets a mail after an answer, not after a fault: the next one on this
+            # connection would be refused, or go to this one's recipients (RFC 5321 §4.1.1.4).
+            self._set_rset_state()  # type: ignore[no-untyped-call]  # the library has no types
+            self._await_mail()
+            raise
         if self.envelope is not None and self.envelope.mail_from is None:
             self._await_mail()
 

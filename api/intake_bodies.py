@@ -16,7 +16,7 @@ from domain.outbox.model import DeliveryFate
 from domain.outbox.provider import ProviderEvent
 from domain.values import scrubbed
 
-MOST_RECIPIENTS = 20
+MOST_RECIPIENTS = 100
 
 _ADDRESS = 320
 
@@ -33,9 +33,13 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def addresses_in(text: str) -> tuple[str, ...]:
-    """Bare addresses with commas between them."""
+    """Bare addresses with commas between them. Raises `BadInput` for too many: those left out
+    would never be heard of."""
     found = [scrubbed(one, limit=_ADDRESS).strip("<> ") for one in text.split(",")]
-    return tuple(one for one in found if one)[:MOST_RECIPIENTS]
+    addresses = tuple(one for one in found if one)
+    if len(addresses) > MOST_RECIPIENTS:
+        raise BadInput(f"A mail has at most {MOST_RECIPIENTS} recipients here; send it in parts.")
+    return addresses
 
 
 def postmark_mail(document: Mapping[str, Any]) -> tuple[bytes, Envelope]:

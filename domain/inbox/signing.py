@@ -49,8 +49,12 @@ def check_standard(
 def check_mailgun(key: str, timestamp: str, token: str, signature: str, now: datetime) -> None:
     """Raises `WrongKey`, `StaleSignature`. It covers the delivery alone, not what is in it.
     Source: Mailgun, "Securing Webhooks"."""
-    right = hmac.digest(key.encode(), f"{timestamp}{token}".encode(), hashlib.sha256).hex()
-    if not token or not hmac.compare_digest(right.encode(), signature.lower().encode()):
+    # JSON may hold halves of surrogate pairs, which no UTF-8 has.
+    signed, given = (
+        text.encode("utf-8", "replace") for text in (f"{timestamp}{token}", signature.lower())
+    )
+    right = hmac.digest(key.encode(), signed, hashlib.sha256).hex()
+    if not token or not hmac.compare_digest(right.encode(), given):
         raise WrongKey(_MALFORMED)
     _check_age(timestamp, now, MAILGUN_WITHIN)
 

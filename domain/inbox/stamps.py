@@ -15,7 +15,6 @@ _WRITTEN = ("to", "cc", "resent-to", "resent-cc")
 _HEAD = 256 * 1024
 """Octets in which headers are looked for."""
 
-_MOST = 20
 _SENDER = re.compile(r"<([^<>\s]{0,320})>|([^<>\s,@]{1,64}@[^<>\s,@]{1,255})")
 
 
@@ -56,4 +55,4 @@ def _addresses(values: Iterator[str], domain: str) -> tuple[str, ...]:
         re.IGNORECASE,
     )
     found = (address.lower() for value in values for address in ours.findall(value))
-    return tuple(dict.fromkeys(found))[:_MOST]
+    return tuple(dict.fromkeys(found))

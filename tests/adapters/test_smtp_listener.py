@@ -155,3 +155,42 @@ async def test_a_mail_under_way_has_all_its_time() -> None:
 )
 def test_peers_are_counted_by_what_one_owner_has(address: str, name: str | None) -> None:
     assert counted_peer(address) == name
+
+
+class Forgetful(Welcome):
+    """Cannot keep its first mail; knows whom the others were for."""
+
+    def __init__(self) -> None:
+        self.kept: list[list[str]] | None = None
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.kept is None:
+            self.kept = []
+            raise OSError("the disk is full")
+        self.kept.append(list(envelope.rcpt_tos))
+        return await super().handle_DATA(server, session, envelope)
+
+
+async def test_a_mail_after_our_own_fault_goes_to_its_own_recipients_alone() -> None:
+    handler = Forgetful()
+    listener = SmtpListener(handler, hostname="parley.example", host="127.0.0.1", port=0)
+    await listener.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+
+    async def say(line: str) -> bytes:
+        writer.write(line.encode() + b"\r\n")
+        return await reader.readline()
+
+    await reader.readline()
+    await say("HELO client")
+    replies = []
+    for name in ("ana", "ben"):
+        replies.append((await say("MAIL FROM:<sender@example.org>"))[:3])
+        await say(f"RCPT TO:<{name}@parley.example>")
+        await say("DATA")
+        replies.append((await say("Subject: x\r\n\r\nwords\r\n."))[:3])
+
+    assert replies == [b"250", b"451", b"250", b"250"]
+    assert handler.kept == [["ben@parley.example"]]
+    writer.close()
+    await listener.stop(patience=0.1)

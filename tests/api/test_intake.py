@@ -19,8 +19,9 @@ from adapters.db.database import Database
 from adapters.db.schema import outbox_events
 from adapters.intake.accepting import Reception
 from api.bodies import LARGEST_BODY, LARGEST_MAIL
+from api.intake_bodies import MOST_RECIPIENTS, addresses_in
 from api.limits import limits_for
-from domain.errors import Unavailable
+from domain.errors import BadInput, Unavailable
 from domain.inbox.acceptance import SIZE_LIMIT, Envelope, Outcome, Source
 from tests.adapters.intake.letters import ANA, DOMAIN, MAIL, address, given_a_meeting, kept
 from tests.adapters.outbox_rows import draft, enqueue
@@ -319,3 +320,11 @@ async def test_events_about_nothing_of_ours_are_answered(house: House) -> None:
         text = json.dumps({"signature": mailgun(), **body}).replace("Infinity", "1e400")
         answer = await house.client.post("/intake/mailgun/events", content=text.encode())
         assert answer.json() == {"known": False}
+
+
+def test_no_recipient_is_left_out_without_a_word() -> None:
+    many = ",".join(f"guest{number}@example.org" for number in range(MOST_RECIPIENTS + 1))
+
+    assert len(addresses_in(many.rpartition(",")[0])) == MOST_RECIPIENTS
+    with pytest.raises(BadInput, match="in parts"):
+        addresses_in(many)

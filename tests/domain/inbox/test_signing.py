@@ -90,3 +90,8 @@ def test_another_password_is_refused(header: str) -> None:
     check_basic("postmark", "pw", "basic cG9zdG1hcms6cHc=")
     with pytest.raises(WrongKey):
         check_basic("postmark", "pw", header)
+
+
+def test_text_that_no_utf8_has_is_merely_wrong() -> None:
+    with pytest.raises(WrongKey):
+        check_mailgun("key", "1", "\ud800", "\ud800", NOW)
