@@ -26,11 +26,19 @@ _SUPPRESS = _new.on_conflict_do_update(
         },
         "lifted_at": sa.null(),
     },
-    # What ends by itself does not take the place of what holds until somebody lifts it.
+    # What ends by itself does not take the place of what holds until somebody lifts it; nor does
+    # a wish, which whoever has a mail's link may take back, that of what only the owner lifts.
     where=sa.or_(
-        _new.excluded.until.is_(None),
-        suppressions.c.until.is_not(None),
         suppressions.c.lifted_at.is_not(None),
+        sa.and_(
+            sa.or_(_new.excluded.until.is_(None), suppressions.c.until.is_not(None)),
+            sa.or_(
+                _new.excluded.reason != SuppressionReason.UNSUBSCRIBED.value,
+                suppressions.c.reason.not_in(
+                    [SuppressionReason.COMPLAINED.value, SuppressionReason.PERSON.value]
+                ),
+            ),
+        ),
     ),
 )
 
@@ -49,7 +57,8 @@ def suppress(
 ) -> int:
     """Send no more mail of `scope` to `address` for `owner`; returns the id of the suppression.
 
-    The newest reason replaces an earlier one, unless that one holds for ever and this does not.
+    The newest reason replaces an earlier one, unless that one holds for ever and this does not, or
+    only the owner lifts that one and this is a recipient's wish.
     """
     row: dict[str, Any] = {
         "owner": owner,

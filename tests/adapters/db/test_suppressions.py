@@ -116,3 +116,14 @@ async def test_undoing_takes_back_only_the_recipients_own_wish(database: Databas
 
     [left] = await page(database)
     assert left.reason is SuppressionReason.COMPLAINED
+
+
+async def test_a_wish_does_not_make_a_complaint_the_recipients_to_lift(database: Database) -> None:
+    """Whoever has a forwarded mail has its link."""
+    await impose(database, after_complaint())
+    await impose(database, after_unsubscribing(SuppressionScope.ALL))
+
+    await database.write(lambda c: suppressions.lift_unsubscribed(c, "main", ANA, SOON))
+
+    [found] = await page(database)
+    assert found.reason is SuppressionReason.COMPLAINED
