@@ -17,6 +17,7 @@ from adapters.db.schema import inbox, outbox, parties, people
 from domain.access import Capability, Purpose
 from domain.inbox.load import Load
 from domain.inbox.model import Arrival, Reading, Verdict
+from domain.outbox.events import is_external, returning_stream
 from domain.values import scrubbed
 
 BELL = "inbox"
@@ -120,18 +121,21 @@ def read_again(c: sa.Connection, id: int, at: datetime) -> None:
     ring_after_commit(c, BELL)
 
 
-_OF_PARTY = sa.select(outbox.c.id).where(
-    outbox.c.id == sa.bindparam("number"),
-    outbox.c.subject == sa.bindparam("of_stream"),
-    sa.func.coalesce(outbox.c.party, 0) == sa.bindparam("of_party"),
+_SENT = sa.select(outbox.c.subject, outbox.c.party, outbox.c.recipient).where(
+    outbox.c.id == sa.bindparam("number")
 )
 
 
 def _message_of(c: sa.Connection, capability: Capability, number: int) -> int | None:
     """`number` if it is a message to whom the capability stands for: whoever knows a bounce
     address of one message can write any other number there."""
-    values = {"number": number, "of_stream": capability.stream, "of_party": capability.party}
-    return c.execute(_OF_PARTY, values).scalar_one_or_none()
+    row = c.execute(_SENT, {"number": number}).first()
+    if row is None or (row.party or 0) != capability.party:
+        return None
+    own = row.subject
+    if is_external(own):
+        own = returning_stream(own, row.recipient)
+    return number if own == capability.stream else None
 
 
 _is_recent = inbox.c.received_at > sa.bindparam("since")

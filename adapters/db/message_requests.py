@@ -10,7 +10,7 @@ from adapters.db.schema import outbox as outbox_rows
 from domain.access import Capability, Purpose
 from domain.errors import Refused
 from domain.outbox.digests import DigestKey, digest_key
-from domain.outbox.events import MessageEvent
+from domain.outbox.events import MessageEvent, returning_stream
 from domain.outbox.model import Draft, Hold
 from domain.outbox.requests import MessageDiffers, MessageOrder
 
@@ -19,9 +19,10 @@ _BY_MESSAGE_ID = sa.select(
 ).where(outbox_rows.c.message_id == sa.bindparam("mail_id"))
 
 
-def bounce_capability(stream: str) -> Capability:
-    """What the envelope sender of an integrator's mails stands for: party 0, since nobody
-    answers there but mail systems."""
+def bounce_capability(order: MessageOrder) -> Capability:
+    """What the envelope sender of an integrator's mails about a subject to one address stands
+    for: party 0, since nobody answers there but mail systems."""
+    stream = returning_stream(order.stream, order.recipient.address)
     return Capability(purpose=Purpose.BOUNCE, stream=stream, party=0)
 
 
@@ -36,7 +37,7 @@ def request(
     new = _posted(c, order, draft, at)
     if new is None:
         return _present(c, order, draft.message_id), False
-    capabilities.grant(c, secret, bounce_capability(order.stream), at)
+    capabilities.grant(c, secret, bounce_capability(order), at)
     if order.postage.optional:
         unsubscribing.grant(c, secret, order.owner, order.recipient.address, at)
     outbox_events.note(c, [new], "requested", at, by=by)

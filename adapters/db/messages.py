@@ -63,7 +63,7 @@ class SqlMessages:
 
         Raises `BadInput` for ready MIME that cannot be sent as it is.
         """
-        token = derive_token(self._secret, message_requests.bounce_capability(order.stream))
+        token = derive_token(self._secret, message_requests.bounce_capability(order))
         mail_from = token_address(Purpose.BOUNCE, token, self._mail_domain)
         return self._writer.compose(order, mail_from, at, self._ways_out(order))
 

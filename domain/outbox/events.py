@@ -4,6 +4,7 @@ A meeting's mails are told of by the meeting's events. Type names and fields are
 facts name the kind, subject and occasion that the integrator chose, and nobody.
 """
 
+import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -66,6 +67,13 @@ def own_subject(stream: str) -> str | None:
     if not stream.startswith(_EXTERNAL):
         return None
     return stream.removeprefix(_EXTERNAL).partition("/")[2]
+
+
+def returning_stream(stream: str, address: str) -> str:
+    """The stream that what comes back of an integrator's mails about `stream` to one address is
+    kept under: what one recipient was told must not speak of another's mail. It names nobody."""
+    digest = hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
+    return f"{stream}/to/{digest}"
 
 
 def is_external(stream: str) -> bool:

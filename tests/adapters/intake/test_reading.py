@@ -21,6 +21,7 @@ from domain.access import Capability, Purpose
 from domain.inbox.model import AnswerLine, Reading, Verdict
 from domain.meetings.messages import Answer, MeetingInput, Remark, Undelivered
 from domain.meetings.model import Partstat
+from domain.outbox.events import returning_stream
 from domain.outbox.model import Draft
 from tests.adapters.intake.letters import (
     ANA,
@@ -338,11 +339,12 @@ async def test_a_bounce_of_a_general_message_is_heeded_and_waits_for_no_saga(
     stream = "external/main/order-7"
     general = letter(0, "order.paid").model_copy(update={"subject": stream, "party": None})
     about = await database.write(lambda c: outbox.enqueue(c, "main", general, NOW))
+    back = returning_stream(stream, general.recipient)
     await database.write(
         lambda c: inbox.accept(
             c,
             key="general",
-            capability=Capability(purpose=Purpose.BOUNCE, stream=stream, party=0),
+            capability=Capability(purpose=Purpose.BOUNCE, stream=back, party=0),
             mail_from="",
             source="smtp",
             raw=b"bounce",
