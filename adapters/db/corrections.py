@@ -107,7 +107,7 @@ def carry_out(
     changes = {**row_of(order), "person_id": old.person_id if is_booked else None}
     c.execute(_UPDATE.values(**changes), which)
     _raise_tokens(c, secret, stream, order, at)
-    dropped = outbox.cancel_waiting(c, stream, event.party, old.address)
+    dropped = outbox.stop_writing_to(c, stream, event.party, old.address, at)
     outbox_events.note(c, dropped, "cancelled", at, detail="The party has another address now.")
 
 

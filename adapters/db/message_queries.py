@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
 
-from adapters.db.schema import IS_APART, NEEDS_ATTENTION, journal, outbox, outbox_attempts
+from adapters.db.columns import folded
+from adapters.db.schema import IS_APART, NEEDS_ATTENTION, journal, outbox, outbox_attempts, parties
 from adapters.db.schema import outbox_events as event_rows
 from domain.errors import NotFound
 from domain.journal import JournalEvent
@@ -22,7 +23,19 @@ from domain.outbox.views import (
 )
 
 _MOST_LINES = 500
-_COLUMNS = tuple(outbox.c[name] for name in MessageView.model_fields)
+_MEETING = "meeting/"
+_IS_FORMER = (
+    sa.exists()
+    .where(outbox.c.subject.startswith(_MEETING))
+    .where(parties.c.meeting_id == sa.func.substr(outbox.c.subject, len(_MEETING) + 1))
+    .where(parties.c.number == outbox.c.party)
+    .where(folded(parties.c.address) != outbox.c.folded_recipient)
+    .label("is_former")
+)
+_COLUMNS = (
+    *(outbox.c[name] for name in MessageView.model_fields if name != "is_former"),
+    _IS_FORMER,
+)
 _OWNED = (outbox.c.id == sa.bindparam("message"), outbox.c.owner == sa.bindparam("owner"))
 _GET = sa.select(*_COLUMNS).where(*_OWNED)
 _RAW = sa.select(outbox.c.id, outbox.c.raw, outbox.c.signature, outbox.c.raw_forgotten_at).where(

@@ -133,21 +133,42 @@ def of_subject(c: sa.Connection, subject: str) -> list[MessageStatus]:
     return [MessageStatus(**row) for row in found]
 
 
-_WAITING_FOR = (
+_FORMER = (
+    outbox.c.subject == sa.bindparam("of_stream"),
+    outbox.c.party == sa.bindparam("number"),
+    outbox.c.recipient == sa.bindparam("old"),
+)
+_WAITING = "state IN ('queued', 'retry', 'held')"
+_CANCEL = (
     sa.update(outbox)
-    .where(outbox.c.subject == sa.bindparam("of_stream"))
-    .where(outbox.c.party == sa.bindparam("number"), outbox.c.recipient == sa.bindparam("old"))
-    # Nothing that may have left: whether it did is still to be found out.
-    .where(sa.text("state IN ('queued', 'retry', 'held') AND resends = 0"))
+    .where(*_FORMER, sa.text(f"{_WAITING} AND resends = 0"))
     .values(state=MessageState.CANCELLED.value, held_because=sa.null())
     .returning(outbox.c.id)
 )
+# May have left: whether it did is still to be found out, but no copy of it goes out.
+_DOUBT = (
+    sa.update(outbox)
+    .where(*_FORMER, sa.text(_WAITING))
+    .values(state=MessageState.UNCERTAIN.value, held_because=sa.null())
+)
+# In a dispatcher's hands, whose attempt may fail: then it is not tried again.
+_LAST_ATTEMPT = (
+    sa.update(outbox)
+    .where(*_FORMER, sa.text("state IN ('claimed', 'sending')"))
+    .values(expires_at=sa.bindparam("at", type_=outbox.c.expires_at.type))
+)
 
 
-def cancel_waiting(c: sa.Connection, subject: str, party: int, recipient: str) -> list[int]:
-    """Drop what has not left yet for a party of a stream at this address; gives the ids."""
+def stop_writing_to(
+    c: sa.Connection, subject: str, party: int, recipient: str, at: datetime
+) -> list[int]:
+    """Let nothing more go to a party of a stream at this address; gives the ids of what had not
+    left yet and is cancelled."""
     values = {"of_stream": subject, "number": party, "old": recipient}
-    return sorted(c.execute(_WAITING_FOR, values).scalars())
+    cancelled = sorted(c.execute(_CANCEL, values).scalars())
+    c.execute(_DOUBT, values)
+    c.execute(_LAST_ATTEMPT, values | {"at": at})
+    return cancelled
 
 
 class SentLetter(NamedTuple):

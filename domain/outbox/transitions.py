@@ -87,11 +87,13 @@ _UNDER_WAY = frozenset({_S.CLAIMED, _S.SENDING})
 
 
 class Standing(Frozen):
-    """What decides about deeds: the state, why it is held, and whether its bytes are kept."""
+    """What decides about deeds: the state, why it is held, whether its bytes are kept, and
+    whether its party is written to at another address by now."""
 
     state: MessageState
     held_because: Hold | None = None
     has_bytes: bool = True
+    is_former: bool = False
 
 
 def possible(standing: Standing) -> tuple[Transition, ...]:
@@ -114,6 +116,8 @@ def need_possible(deed: Deed, standing: Standing) -> Transition:
 def _obstacle(row: Transition, standing: Standing) -> str | None:
     if row.sends and not standing.has_bytes:
         return "Its bytes are no longer kept, so it cannot be sent again."
+    if row.sends and standing.is_former:
+        return "Its party has another address now, and what this one was told opens nothing."
     if row.deed is Deed.RELEASE and standing.held_because is Hold.RECIPIENT_CAP:
         return "Its recipient has had as much mail in a day as PARLEY_RECIPIENT_CAP allows; wait."
     return None

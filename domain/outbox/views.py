@@ -47,6 +47,7 @@ class MessageView(Frozen):
     digest: str | None = None
     merged_into: int | None = None
     raw_forgotten_at: Instant | None = None
+    is_former: bool = False  # it went to an address that its party has no longer
 
     @property
     def standing(self) -> Standing:
@@ -55,6 +56,7 @@ class MessageView(Frozen):
             state=self.state,
             held_because=self.held_because if self.state is MessageState.HELD else None,
             has_bytes=self.raw_forgotten_at is None,
+            is_former=self.is_former,
         )
 
 

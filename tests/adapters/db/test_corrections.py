@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from activities.meetings import DecisionRecord, MeetingActivities
 from adapters.calendar_mail.writing.writer import MailLetterWriter
-from adapters.db import capabilities, inbox, outbox, suppressions
+from adapters.db import capabilities, inbox, message_queries, outbox_claims, suppressions
 from adapters.db.database import Database
 from adapters.db.owners import OwnerMeetings
 from adapters.db.schema import outbox as outbox_rows
@@ -21,6 +21,8 @@ from domain.meetings.messages import stream_of
 from domain.meetings.requests import AddressOrder
 from domain.outbox.bounces import Cause
 from domain.outbox.suppression import after_bounce
+from domain.outbox.transitions import Deed, need_possible, possible
+from domain.values import LATEST
 from tests.adapters.db import orders
 from tests.adapters.db.orders import MEETING, NOW, SECRET
 
@@ -169,13 +171,44 @@ async def test_what_had_not_left_for_the_old_address_is_dropped(asked: Database)
     ]
 
 
-async def test_a_message_that_may_have_left_is_not_dropped(asked: Database) -> None:
-    doubted = sa.update(outbox_rows).values(state="retry", resends=1)
+async def test_no_copy_goes_to_the_old_address_of_what_may_have_left(asked: Database) -> None:
+    doubted = sa.update(outbox_rows).where(outbox_rows.c.party == 1)
+    await asked.write(lambda c: c.execute(doubted.values(state="retry", resends=1)))
+
+    await correct(asked)
+    await decided(asked)
+
+    assert (await letters(asked))[0].state == "uncertain"
+
+
+async def test_what_is_being_sent_to_the_old_address_is_not_tried_again(asked: Database) -> None:
+    underway = sa.update(outbox_rows).where(outbox_rows.c.party == 1)
+    await asked.write(lambda c: c.execute(underway.values(state="sending")))
+    await correct(asked)
+    await decided(asked)
+    await asked.write(lambda c: c.execute(underway.values(state="retry")))
+
+    claims = await asked.write(lambda c: outbox_claims.claim(c, "one", 10, NOW, LATEST))
+
+    assert "Ana@example.org" not in {claim.recipient for claim in claims}
+    assert (await letters(asked))[0].state == "expired"
+
+
+async def test_people_cannot_send_to_the_old_address_either(asked: Database) -> None:
+    doubted = sa.update(outbox_rows).values(state="uncertain")
     await asked.write(lambda c: c.execute(doubted))
+    first, other, *_ = await letters(asked)
 
-    dropped = await asked.write(lambda c: outbox.cancel_waiting(c, STREAM, 1, "Ana@example.org"))
+    await correct(asked)
+    await decided(asked)
 
-    assert dropped == []
+    old = await asked.read(lambda c: message_queries.get(c, "main", first.id))
+    theirs = await asked.read(lambda c: message_queries.get(c, "main", other.id))
+    offered = {row.deed for row in possible(old.standing)}
+    assert offered == {Deed.CONFIRM, Deed.DROP}
+    with pytest.raises(Refused, match="another address"):
+        need_possible(Deed.RESEND, old.standing)
+    assert Deed.RESEND in {row.deed for row in possible(theirs.standing)}
 
 
 async def test_a_second_correction_waits_for_the_first(asked: Database) -> None:
