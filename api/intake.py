@@ -26,7 +26,7 @@ from api.peers import peer_of
 from api.ports import Ports, PortsDep
 from domain.errors import Unavailable, WrongKey
 from domain.inbox.acceptance import Envelope, Outcome, Source, Way, worst
-from domain.inbox.signing import check_basic, check_mailgun, check_standard
+from domain.inbox.signing import check_basic, check_mailgun, check_standard, with_envelope
 from domain.outbox.provider import ProviderEvent
 from domain.values import scrubbed
 
@@ -57,8 +57,10 @@ async def take_raw(
 ) -> Response:
     """The body is the mail, byte for byte. `Parley-Rcpt-To` names whom it is for, with commas
     between several, `Parley-Mail-From` the envelope sender (empty for a bounce). Signed by the
-    Standard Webhooks scheme with `PARLEY_INTAKE_WEBHOOK_SECRET`."""
+    Standard Webhooks scheme with `PARLEY_INTAKE_WEBHOOK_SECRET`; the payload is `Parley-Mail-From`
+    and `Parley-Rcpt-To` as they are sent, a line (LF) each, and then the mail."""
     body = await request.body()
+    payload = with_envelope(parley_mail_from, parley_rcpt_to, body)
 
     def check() -> None:
         check_standard(
@@ -66,7 +68,7 @@ async def take_raw(
             webhook_id,
             webhook_timestamp,
             webhook_signature,
-            body,
+            payload,
             ports.clock(),
         )
 

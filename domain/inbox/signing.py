@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 
-from domain.errors import Refused, WrongKey
+from domain.errors import BadInput, Refused, WrongKey
 
 STANDARD_WITHIN = timedelta(minutes=5)
 """How far a timestamp may be from our clock. Source: Standard Webhooks 1.0.0, "Verifying"."""
@@ -33,12 +33,27 @@ class StaleSignature(Refused):
         super().__init__("The signature is too old, or your clock and ours differ.")
 
 
+def with_envelope(mail_from: str, rcpt_to: str, mail: bytes) -> bytes:
+    """What is signed of a mail: both headers of its envelope as they were sent, a line each, then
+    the mail. Without them whoever overhears a request could address it anew.
+
+    Raises `BadInput` for a line break in one, which would let it be read as the next.
+    """
+    if "\n" in mail_from + rcpt_to:
+        raise BadInput("An address has a line break.")
+    return f"{mail_from}\n{rcpt_to}\n".encode("latin-1", "replace") + mail
+
+
 def check_standard(
-    secret: str, id: str, timestamp: str, signatures: str, body: bytes, now: datetime
+    secret: str, id: str, timestamp: str, signatures: str, payload: bytes, now: datetime
 ) -> None:
-    """Raises `WrongKey`, `StaleSignature`. Source: Standard Webhooks 1.0.0, "Signature scheme"."""
+    """Raises `WrongKey`, `StaleSignature`, and `BadInput` for an id with a full stop: what is
+    signed could be taken apart in another place. Source: Standard Webhooks 1.0.0, "Signature
+    scheme"."""
+    if "." in id:
+        raise BadInput("A webhook-id has no full stop.", field="webhook-id")
     key = _decoded(secret.removeprefix(_SECRET)) or secret.encode()
-    signed = b".".join((id.encode(), timestamp.encode(), body))
+    signed = b".".join((id.encode(), timestamp.encode(), payload))
     right = base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
     given = [one[3:].encode() for one in signatures.split() if one.startswith("v1,")]
     if not id or not any(hmac.compare_digest(right, one) for one in given):

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
@@ -46,22 +46,25 @@ async def house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Hous
         yield house
 
 
-def signed(body: bytes, *, at: int = 0, secret: str = SECRET, **more: str) -> dict[str, str]:
-    """The headers of Standard Webhooks."""
-    id, timestamp = "msg_1", str(int(NOW.timestamp()) + at)
+def signed(
+    body: bytes, to: str = OURS, *, at: int = 0, secret: str = SECRET, id: str = "msg_1"
+) -> dict[str, str]:
+    """The envelope, and the headers of Standard Webhooks that sign it with the mail."""
+    timestamp = str(int(NOW.timestamp()) + at)
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    content = f"{id}.{timestamp}.".encode() + body
+    content = f"{id}.{timestamp}.<{ANA}>\n{to}\n".encode() + body
     digest = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
     return {
         "webhook-id": id,
         "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,bm9uZQ== v1,{digest}",
-        **more,
+        "parley-mail-from": f"<{ANA}>",
+        "parley-rcpt-to": to,
     }
 
 
 async def send_raw(house: House, raw: bytes = MAIL, to: str = OURS, **more: Any) -> httpx.Response:
-    headers = signed(raw, **more) | {"parley-mail-from": f"<{ANA}>", "parley-rcpt-to": to}
+    headers = signed(raw, to, **more)
     return await house.client.post("/intake/raw", content=raw, headers=headers)
 
 
@@ -202,6 +205,41 @@ async def test_wrong_signatures_are_refused_and_keep_nothing(house: House) -> No
 
     assert {answer.status_code for answer in answers} == {401}
     assert await kept(house.database) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"parley-rcpt-to": OURS.replace("r+", "b+")},
+        {"parley-rcpt-to": f"{OURS}, {OURS}"},
+        {"parley-mail-from": "<ben@example.net>"},
+        {"parley-mail-from": ""},
+    ],
+)
+async def test_an_overheard_request_cannot_be_addressed_anew(
+    house: House, changed: dict[str, str]
+) -> None:
+    answer = await house.client.post("/intake/raw", content=MAIL, headers=signed(MAIL) | changed)
+
+    assert answer.status_code == 401
+    assert await kept(house.database) == []
+
+
+async def test_the_example_of_the_page_is_accepted(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "inbox.md").read_text()
+    example: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], example)
+    headers = example["headers"]
+
+    assert headers["webhook-signature"] in page  # as its reader is told to expect
+    settings = {"intake_webhook_secret": example["secret"]}
+    async with house_over(sqlite_database, tmp_path, **settings) as house:
+        house.clock.now = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+        answer = await house.client.post("/intake/raw", content=example["mail"], headers=headers)
+
+    assert answer.status_code == 200, answer.text
 
 
 async def test_an_old_signature_is_refused_for_good(house: House) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from domain.errors import WrongKey
+from domain.errors import BadInput, WrongKey
 from domain.inbox.signing import (
     MAILGUN_WITHIN,
     STANDARD_WITHIN,
@@ -17,6 +17,7 @@ from domain.inbox.signing import (
     check_basic,
     check_mailgun,
     check_standard,
+    with_envelope,
 )
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -50,6 +51,17 @@ def test_whatever_was_changed_is_not_signed(
 
     with pytest.raises(WrongKey):
         check_standard(SECRET, id, timestamp, signature.format(right), body, NOW)
+
+
+def test_no_part_of_what_is_signed_can_be_read_as_another() -> None:
+    right = Webhook(SECRET).sign("msg_1.1", NOW, BODY.decode())
+    with pytest.raises(BadInput, match="full stop"):
+        check_standard(SECRET, "msg_1.1", SECONDS, right, BODY, NOW)
+    for mail_from, rcpt_to in [("a@b\nc@d", ""), ("a@b", "c@d\nFrom: x")]:
+        with pytest.raises(BadInput, match="line break"):
+            with_envelope(mail_from, rcpt_to, BODY)
+
+    assert with_envelope("a@b", "\xc3\xa9@d", BODY) == "a@b\né@d\n".encode() + BODY
 
 
 def standard(at: datetime) -> None:
