@@ -154,7 +154,7 @@ async def test_inputs_of_a_stream_are_acknowledged_in_the_order_of_their_ids(
 ) -> None:
     """Otherwise the later one could be taken before the earlier one can be seen."""
     has_id, may_commit = threading.Event(), threading.Event()
-    acknowledged: list[int] = []
+    seen: dict[int, list[int]] = {}
 
     def slowly(c: sa.Connection) -> tuple[int, bool]:
         accepted = accept(c, "first")
@@ -163,7 +163,8 @@ async def test_inputs_of_a_stream_are_acknowledged_in_the_order_of_their_ids(
         return accepted
 
     async def acknowledge(work: Callable[[sa.Connection], tuple[int, bool]]) -> None:
-        acknowledged.append((await postgres.write(work))[0])
+        id, _ = await postgres.write(work)
+        seen[id] = await taken(postgres)
 
     first = asyncio.create_task(acknowledge(slowly))
     await asyncio.to_thread(has_id.wait, 10)
@@ -173,8 +174,8 @@ async def test_inputs_of_a_stream_are_acknowledged_in_the_order_of_their_ids(
     may_commit.set()
     await asyncio.gather(first, second)
 
-    assert acknowledged == sorted(acknowledged)
-    assert await taken(postgres) == acknowledged
+    earlier, later = sorted(seen)
+    assert seen[later] == [earlier, later]
 
 
 async def waiting_for_a_lock(database: Database) -> None:
