@@ -64,3 +64,41 @@ async def test_asking_goes_on_after_a_write_was_cancelled() -> None:
     with pytest.raises(Unavailable):
         await batched.ask(1)
     assert await batched.ask(2) == 2
+
+
+async def test_those_woken_by_one_answer_ask_together_again() -> None:
+    """Each goes on by a task of its own, as senders do; they share the next commit as well."""
+    batches: list[list[int]] = []
+
+    async def write(items: Sequence[int]) -> list[int]:
+        batches.append(sorted(items))
+        await asyncio.sleep(0)
+        return list(items)
+
+    batched = Batched(write)
+
+    async def ask_later(number: int) -> None:
+        await asyncio.create_task(batched.ask(number))
+        await asyncio.create_task(asyncio.sleep(0))
+        await batched.ask(10 + number)
+
+    await asyncio.gather(*(ask_later(number) for number in range(3)))
+
+    assert batches == [[0, 1, 2], [10, 11, 12]]
+
+
+async def test_nobody_waits_for_a_write_that_was_cancelled_before_it_began() -> None:
+    async def write(items: Sequence[int]) -> list[int]:
+        return list(items)
+
+    batched = Batched(write)
+    asked = asyncio.create_task(batched.ask(1))
+    await asyncio.sleep(0)  # it has asked, and the run has its first turn next
+    others = asyncio.all_tasks() - {asyncio.current_task(), asked}
+    [run] = others
+
+    await asyncio.sleep(0)
+    run.cancel()
+
+    with pytest.raises(Unavailable):
+        await asked
