@@ -9,7 +9,10 @@ from adapters.smtp_talk import in_lines
 from bench.peers.taken import Taken
 from domain.outbox.model import MessageState, Phase
 
-MESSAGES = "SELECT id, message_id, state, last_reply, raw FROM outbox"
+MESSAGES = (
+    "SELECT outbox.id, outbox.message_id, state, last_reply, raw FROM outbox"
+    " JOIN outbox_raw ON outbox_raw.message_id = outbox.id"
+)
 ATTEMPTS = "SELECT message_id, phase, state FROM outbox_attempts"
 
 _UNCERTAIN = MessageState.UNCERTAIN.value

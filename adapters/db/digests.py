@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from adapters.db import outbox as messages
-from adapters.db import outbox_events
+from adapters.db import outbox_events, outbox_raw
 from adapters.db.fates import Fate
 from adapters.db.outbox import IS_DUE, is_in
 from adapters.db.schema import outbox
@@ -16,7 +16,7 @@ from domain.outbox.rules import By, origins
 
 _c = outbox.c
 _DUE = (
-    sa.select(*(_c[name] for name in Part.model_fields))
+    sa.select(*(_c[name] for name in Part.model_fields if name != "raw"))
     .where(IS_DUE, _c.digest == sa.bindparam("key"), _c.next_at <= sa.bindparam("now"))
     .where(sa.or_(_c.expires_at.is_(None), _c.expires_at > sa.bindparam("now")))
     .order_by(_c.id)
@@ -48,9 +48,11 @@ def merge(
     A second call finds no parts. Those that expired are left to the gate. Raises whatever
     `compose` does, with nothing changed.
     """
-    parts = [Part(**row) for row in c.execute(_DUE, {"key": key, "now": now}).mappings()]
-    if not parts:
+    rows = c.execute(_DUE, {"key": key, "now": now}).mappings().all()
+    if not rows:
         return []
+    raw = outbox_raw.raw_of(c, [row["id"] for row in rows])
+    parts = [Part(**row, raw=raw[row["id"]]) for row in rows]
     whole = messages.post(c, parts[0].owner, compose(parts), now).id
     ids = [one.id for one in parts]
     c.execute(_MERGE, {"ids": ids, "whole": whole})

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.db import commands, outbox, outbox_events
+from adapters.db import commands, outbox, outbox_events, outbox_raw
 from adapters.db.bell import ring_after_commit
 from adapters.db.faults import TryAgain
 from adapters.db.message_events import record
@@ -129,7 +129,10 @@ def _resend(
     earlier = resends_of(c, present)
     _need_none_under_way(earlier)
     occasion = f"{present.occasion.partition(AGAIN)[0]}{AGAIN}{len(earlier) + 1}"
-    copy = _copy(row, occasion, submission.at, mail_domain)
+    raw = outbox_raw.raw_of(c, [present.id]).get(present.id)
+    if raw is None:  # since its state was looked at
+        raise Refused("Its bytes were forgotten; nothing is left that could be sent again.")
+    copy = _copy(row, raw, occasion, submission.at, mail_domain)
     new = outbox.post(c, present.owner, copy, submission.at).id
     _tell_of_resend(c, present.id, new, submission, by)
     return new
@@ -148,7 +151,7 @@ def _tell_of_resend(c: sa.Connection, old: int, new: int, submission: Submission
     record(c, new, MessageEvent.REQUESTED, at, command=command, resend_of=old)
 
 
-def _copy(row: sa.RowMapping, occasion: str, at: datetime, mail_domain: str) -> Draft:
+def _copy(row: sa.RowMapping, raw: bytes, occasion: str, at: datetime, mail_domain: str) -> Draft:
     """The mail of `row` as another message, due now: neither quiet hours nor an end that has
     passed stand between a person's decision and the mail."""
     mail_id = message_id(row["kind"], row["subject"], occasion, row["recipient"], mail_domain)
@@ -158,7 +161,7 @@ def _copy(row: sa.RowMapping, occasion: str, at: datetime, mail_domain: str) -> 
         **{name: row[name] for name in copied},
         occasion=occasion,
         message_id=mail_id,
-        raw=renewed(bytes(row["raw"]), mail_id, at),
+        raw=renewed(raw, mail_id, at),
         postage=Postage(**{name: row[name] for name in treated}),
     )
 

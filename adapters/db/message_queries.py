@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
 
+from adapters.db import outbox_raw
 from adapters.db.columns import folded
 from adapters.db.schema import IS_APART, NEEDS_ATTENTION, journal, outbox, outbox_attempts, parties
 from adapters.db.schema import outbox_events as event_rows
@@ -38,9 +39,7 @@ _COLUMNS = (
 )
 _OWNED = (outbox.c.id == sa.bindparam("message"), outbox.c.owner == sa.bindparam("owner"))
 _GET = sa.select(*_COLUMNS).where(*_OWNED)
-_RAW = sa.select(outbox.c.id, outbox.c.raw, outbox.c.signature, outbox.c.raw_forgotten_at).where(
-    *_OWNED
-)
+_SIGNED = sa.select(outbox.c.id, outbox.c.signature, outbox.c.raw_forgotten_at).where(*_OWNED)
 _ATTEMPTS = (
     sa.select(outbox_attempts)
     .where(outbox_attempts.c.message_id == sa.bindparam("message"))
@@ -82,12 +81,13 @@ def get(c: sa.Connection, owner: str, message: int) -> MessageView:
 
 def raw_of(c: sa.Connection, owner: str, message: int) -> MessageBytes:
     """The bytes as they are sent, the signature's lines in front. Raises `NotFound`."""
-    row = c.execute(_RAW, {"message": message, "owner": owner}).one_or_none()
+    row = c.execute(_SIGNED, {"message": message, "owner": owner}).one_or_none()
     if row is None:
         raise NotFound("There is no such message.")
-    if row.raw_forgotten_at is not None:
+    raw = outbox_raw.raw_of(c, [row.id]).get(row.id)
+    if raw is None:
         return MessageBytes(id=row.id, raw=None, forgotten_at=row.raw_forgotten_at)
-    return MessageBytes(id=row.id, raw=(row.signature or "").encode() + bytes(row.raw))
+    return MessageBytes(id=row.id, raw=(row.signature or "").encode() + raw)
 
 
 def list_page(c: sa.Connection, wanted: MessageFilter) -> list[MessageView]:

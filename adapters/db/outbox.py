@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
+from adapters.db import outbox_raw
 from adapters.db.bell import ring_after_commit
 from adapters.db.schema import outbox
 from domain.errors import Refused
@@ -69,6 +70,7 @@ def post(
     values = _row(owner, draft, at, wait) | {"digest": digest, "fingerprint": fingerprint}
     new = c.execute(_ENQUEUE, values).scalar()
     if new is not None:
+        outbox_raw.keep(c, new, draft.raw)
         ring_after_commit(c, BELL)
         return Enqueued(int(new), True, fingerprint)
     present = c.execute(_BY_KEY, {name: values[name] for name in _KEY}).first()
@@ -79,7 +81,7 @@ def post(
 
 def _row(owner: str, draft: Draft, at: datetime, wait: Wait | None) -> dict[str, Any]:
     return {
-        **draft.model_dump(exclude={"postage"}),
+        **draft.model_dump(exclude={"postage", "raw"}),
         **draft.postage.model_dump(),
         "owner": owner,
         "created_at": at,

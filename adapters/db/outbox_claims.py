@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from adapters.db import outbox_raw
 from adapters.db.bell import ring_after_commit
 from adapters.db.fates import Fate
 from adapters.db.outbox import BELL, IS_DUE, is_in
@@ -38,7 +39,8 @@ _DUE = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_CLAIMED = (*(name for name in Claim.model_fields if name not in ("attempt", "troubled")),)
+_APART = {"attempt", "troubled", "raw"}
+_CLAIMED = (*(name for name in Claim.model_fields if name not in _APART),)
 _CLAIM = (
     sa.update(outbox)
     .where(outbox.c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -117,7 +119,10 @@ def _claimed(
         return []
     values = {"ids": ids, "now": now, "claimed_by": order.dispatcher, "until": order.until}
     rows = {row["id"]: row for row in c.execute(_CLAIM, values).mappings()}
-    return [Claim(**rows[id], troubled=gate.is_troubled(rows[id]["domain"])) for id in ids]
+    raw = outbox_raw.raw_of(c, ids)
+    return [
+        Claim(**rows[id], raw=raw[id], troubled=gate.is_troubled(rows[id]["domain"])) for id in ids
+    ]
 
 
 # The pair alone would scan the table on SQLite; the id alone would not fence.

@@ -5,15 +5,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapters.db.schema import inbox, outbox, quarantine
+from adapters.db import outbox_raw
+from adapters.db.schema import inbox, quarantine
 from domain.inbox.quarantine import Custody
-from domain.outbox.model import FINAL_STATES, MessageState
 
 _BEFORE = sa.bindparam("before", type_=inbox.c.received_at.type)
 _MOST = sa.bindparam("most", type_=sa.Integer)
 _EMPTIED = {"raw": b"", "raw_forgotten_at": sa.bindparam("at", type_=inbox.c.received_at.type)}
-# An uncertain message may still be sent once more, with the same bytes.
-_OVER = sorted(state.value for state in FINAL_STATES - {MessageState.UNCERTAIN})
 _KEEPS_RAW = sa.text("raw_forgotten_at IS NULL")  # spelled as the partial indices are
 
 
@@ -34,7 +32,6 @@ def _emptying(
 
 _STATEMENTS = (
     _emptying(inbox, inbox.c.received_at, inbox.c.read_at.is_not(None)),
-    _emptying(outbox, outbox.c.created_at, outbox.c.state.in_(_OVER)),
     _emptying(
         quarantine,
         quarantine.c.settled_at,
@@ -48,4 +45,5 @@ def forget(c: sa.Connection, before: datetime, at: datetime, most: int) -> int:
     instant: mails that were read, messages that will not be sent again, and settled quarantine.
     Returns how many that were."""
     values = {"before": before, "at": at, "most": most}
-    return sum(c.execute(statement, values).rowcount for statement in _STATEMENTS)
+    emptied = sum(c.execute(statement, values).rowcount for statement in _STATEMENTS)
+    return emptied + outbox_raw.forget(c, before, at, most)

@@ -265,7 +265,6 @@ outbox = sa.Table(
     _text("owner"),
     _text("mail_from"),
     _text("message_id", unique=True),
-    sa.Column("raw", sa.LargeBinary, nullable=False),
     _text("state"),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     _at("next_at"),
@@ -297,7 +296,7 @@ outbox = sa.Table(
     _maybe("digest"),
     sa.Column("merged_into", sa.BigInteger, nullable=True),
     _maybe("fingerprint"),  # of the request that asked for it
-    _maybe_at("raw_forgotten_at"),  # `raw` is empty since
+    _maybe_at("raw_forgotten_at"),  # it has no row in `outbox_raw` since
     sa.UniqueConstraint("kind", "subject", "occasion", "recipient"),
     sa.Index("ix_outbox_subject", "subject"),
     sa.Index(
@@ -344,6 +343,14 @@ outbox = sa.Table(
         postgresql_where=sa.text(NEEDS_ATTENTION),
     ),
     sqlite_autoincrement=True,
+)
+
+# Apart from `outbox`, whose rows are written anew three times for each message that is sent.
+outbox_raw = sa.Table(
+    "outbox_raw",
+    metadata,
+    sa.Column("message_id", RowId, primary_key=True, autoincrement=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
 )
 
 outbox_attempts = sa.Table(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.db import outbox_claims, outbox_results
+from adapters.db import outbox_claims, outbox_raw, outbox_results
 from adapters.db.outbox_results import Result
 from adapters.db.schema import outbox
 from api.examples import MESSAGE_EXAMPLE, MESSAGE_REQUEST_EXAMPLE
@@ -259,7 +259,8 @@ async def test_a_meetings_message_leads_to_its_meeting(house: House) -> None:
 
 async def test_forgotten_bytes_are_gone(house: House) -> None:
     document = await asked(house)
-    await become(house, document["id"], raw=b"", raw_forgotten_at=house.clock())
+    await become(house, document["id"], state="sent")
+    await house.database.write(lambda c: outbox_raw.forget(c, LATEST, house.clock(), 10))
 
     answer = await house.client.get(f"/messages/{document['id']}/raw")
     story = (await house.client.get(f"/messages/{document['id']}")).json()

@@ -12,7 +12,7 @@ from adapters.db import capabilities, inbox, message_queries, outbox_claims, sup
 from adapters.db.database import Database
 from adapters.db.owners import OwnerMeetings
 from adapters.db.schema import outbox as outbox_rows
-from adapters.db.schema import parties, people
+from adapters.db.schema import outbox_raw, parties, people
 from domain.access import Purpose, read_token_address
 from domain.commands import Submission
 from domain.errors import Refused
@@ -82,7 +82,11 @@ async def party(database: Database) -> Any:
 
 
 async def letters(database: Database) -> list[Any]:
-    query = sa.select(outbox_rows).order_by(outbox_rows.c.id)
+    query = (
+        sa.select(outbox_rows, outbox_raw.c.raw)
+        .join(outbox_raw, outbox_raw.c.message_id == outbox_rows.c.id)
+        .order_by(outbox_rows.c.id)
+    )
     return list(await database.read(lambda c: c.execute(query).all()))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import outbox_claims, outbox_events, outbox_results
+from adapters.db import outbox_claims, outbox_events, outbox_raw, outbox_results
 from adapters.db.database import Database
 from adapters.db.outbox_results import Result
 from adapters.db.schema import outbox as rows
@@ -168,7 +168,8 @@ async def test_bytes_are_shown_as_sent_until_they_are_forgotten(database: Databa
     bare = await messages.raw("main", message.id)
     await become(database, message.id, signature="DKIM-Signature: v=1\r\n")
     signed = await messages.raw("main", message.id)
-    await become(database, message.id, raw=b"", raw_forgotten_at=NOON)
+    await become(database, message.id, state="sent")
+    await database.write(lambda c: outbox_raw.forget(c, LATEST, NOON, 10))
     gone = await messages.raw("main", message.id)
 
     assert bare.raw is not None

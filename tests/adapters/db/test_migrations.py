@@ -197,6 +197,7 @@ async def test_mail_of_a_database_of_the_ground_floor_goes_on_as_it_was(
     if name:
         postgres_server.drop(name)
     assert [one.attempt for one in claims] == [1, 3]
+    assert [one.raw for one in claims] == [b"x", b"x"]
     assert [one.on_unknown for one in claims] == ["hold", "hold"]  # as they were promised
     assert {one.domain for one in claims} == {"example.org"}
     assert [row.state for row in rows] == ["claimed", "claimed", "sent", "failed", "uncertain"]
