@@ -264,7 +264,8 @@ class Strays(Protocol):
         """Give a mail of the quarantine to the inbox, at `address` or the one it names; or let
         one of the inbox be read again, for somebody who has seen `seen` replays of it.
 
-        Repeating it changes nothing. Raises `NotFound`, `Forgotten`, `Refused`, `BadInput`.
+        Repeating it changes nothing. Raises `NotFound`, `Forgotten`, `Refused`, `BadInput`, and
+        `ReplaysMissing` for a mail of the inbox without `seen`.
         """
         ...
 

@@ -105,6 +105,11 @@ KINDS: dict[str, Kind] = {
         "Idempotency key reused",
         "This key came before with another body. Use a fresh key for a new request.",
     ),
+    "replays-missing": Kind(
+        428,
+        "Say how often it was read again",
+        "Send `replays` as the mail shows it. A request that comes twice is then one replay.",
+    ),
     "too-many-requests": Kind(
         429,
         "Too many requests",

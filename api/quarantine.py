@@ -41,7 +41,10 @@ class ReplayBody(BaseModel):
         default=None, description="The token address it is for; None: the one it came to."
     )
     replays: int | None = Field(
-        default=None, ge=0, le=10**6, description="As read; makes repeating this one replay."
+        default=None,
+        ge=0,
+        le=10**6,
+        description="As read; needed for a mail of the inbox: repeating this is one replay.",
     )
 
 
@@ -81,7 +84,9 @@ async def read_stray(
 @router.post(
     "/quarantine/{mail_id}/replay",
     summary="Give a mail to the inbox, or have it read again",
-    responses=document_responses("The mail", STRAY_EXAMPLE, 401, 403, 404, 406, 409, 410, 413, 422),
+    responses=document_responses(
+        "The mail", STRAY_EXAMPLE, 401, 403, 404, 406, 409, 410, 413, 422, 428
+    ),
 )
 async def replay_stray(
     mail_id: StrayId,
@@ -91,8 +96,9 @@ async def replay_stray(
     body: ReplayBody | None = None,
 ) -> Response:
     """A mail of the quarantine goes to `address`, or to the one it came to if that lives now. A
-    mail of the inbox is read again and becomes a new input behind all others; what its saga made
-    of the first stays. Repeating it changes nothing."""
+    mail of the inbox is read again and becomes a new input behind all others, for whoever says in
+    `replays` how often it was already; what its saga made of the first stays. Repeating it
+    changes nothing."""
     offer_way_out(request, "collection", HERE)
     asked = body or ReplayBody()
     stray = await ports.strays.replay(mail_id, ports.clock(), asked.address, asked.replays)

@@ -13,7 +13,7 @@ from adapters.db.strays import SqlStrays
 from console.ground import now
 from console.running import Running, find_running
 from domain.errors import BadInput
-from domain.inbox.quarantine import Custody, Stray, read_name
+from domain.inbox.quarantine import Custody, Stray, StrayName, read_name
 from domain.values import as_address
 from settings import Settings
 
@@ -47,10 +47,14 @@ class StrayBook:
         `Refused`, `Forgotten`, `BadInput`."""
         name = read_name(mail_id)
         if self._running:
-            body = {} if address is None else {"address": address}
-            return _plain(self._running.call("POST", f"/quarantine/{name}/replay", body))
+            return _plain(_replayed(self._running, name, address))
         given = None if address is None else as_address(address)
-        return _shown(await self._directly(lambda strays: strays.replay(name, now(), given)))
+
+        async def work(strays: SqlStrays) -> Stray:
+            seen = (await strays.get(name)).replays
+            return await strays.replay(name, now(), given, seen)
+
+        return _shown(await self._directly(work))
 
     async def discard(self, mail_id: str) -> Mail:
         """Be done with a mail. Raises `NotFound`, `Refused`."""
@@ -65,6 +69,16 @@ class StrayBook:
             return await work(SqlStrays(database, self._settings.mail_domain))
         finally:
             await database.close()
+
+
+def _replayed(running: Running, name: StrayName, address: str | None) -> Mail:
+    """Asked for with what was seen of the mail, so that two commands at once are one replay."""
+    here = f"/quarantine/{name}"
+    if name.in_inbox:
+        body: Mail = {"replays": running.call("GET", here)["replays"]}
+    else:
+        body = {} if address is None else {"address": address}
+    return running.call("POST", f"{here}/replay", body)
 
 
 def _custody(text: str) -> Custody:

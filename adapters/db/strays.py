@@ -10,7 +10,14 @@ from domain.access import Capability, TokenAddress, read_token_address
 from domain.errors import BadInput, Refused
 from domain.inbox.acceptance import PURPOSES
 from domain.inbox.identity import message_key
-from domain.inbox.quarantine import Custody, Deed, Stray, StrayName, need_possible
+from domain.inbox.quarantine import (
+    Custody,
+    Deed,
+    ReplaysMissing,
+    Stray,
+    StrayName,
+    need_possible,
+)
 
 
 class SqlStrays:
@@ -94,9 +101,11 @@ class SqlStrays:
 def _read_again(c: sa.Connection, row: int, stray: Stray, seen: int | None, at: datetime) -> None:
     """As a new input; what the saga made of the first stays. Whoever saw `seen` replays asks for
     the next one, and repeating that changes nothing; neither does asking before it was read."""
-    if stray.custody is Custody.UNREAD or (seen is not None and seen + 1 == stray.replays):
+    if seen is None:
+        raise ReplaysMissing
+    if stray.custody is Custody.UNREAD or seen + 1 == stray.replays:
         return
     need_possible(Deed.REPLAY, stray)
-    if seen is not None and seen != stray.replays:
+    if seen != stray.replays:
         raise Refused(f"This mail was replayed {stray.replays} times, not {seen}; look again.")
     inbox.read_again(c, row, at)

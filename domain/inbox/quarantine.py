@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.errors import BytesForgotten, NotFound, Refused
+from domain.errors import BadInput, BytesForgotten, NotFound, Refused
 from domain.values import Frozen, Instant
 
 
@@ -35,6 +35,19 @@ class Forgotten(BytesForgotten):
         super().__init__(
             "The bytes of this mail were forgotten when their time was over; what was read from "
             "it is still known."
+        )
+
+
+class ReplaysMissing(BadInput):
+    """A mail of the inbox is asked to be read again, and nobody says how often it was already."""
+
+    code = "replays-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Say in `replays` how often you have seen this mail read again, as the mail itself "
+            "says; so a request that comes twice has it read once.",
+            field="replays",
         )
 
 

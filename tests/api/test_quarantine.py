@@ -1,11 +1,21 @@
 """Mail that needs an operator, over HTTP: for administrators, with links that are true."""
 
+import asyncio
+
 import pytest
 
 from adapters.intake.accepting import Reception
 from domain.access import Scope
 from domain.inbox.acceptance import Envelope, Source, Way
-from tests.adapters.intake.letters import ANA, DOMAIN, MAIL, address, given_a_meeting
+from tests.adapters.intake.letters import (
+    ANA,
+    DOMAIN,
+    MAIL,
+    address,
+    given_a_meeting,
+    mail_inputs,
+    read,
+)
 from tests.api.house import MAIL_DOMAIN, House
 from tests.api.test_walk import hrefs
 
@@ -86,6 +96,24 @@ async def test_a_replay_that_cannot_be_says_why(
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert (await house.client.get("/quarantine/q1")).json()["state"] == "kept"
+
+
+async def test_a_mail_is_read_again_once_however_often_it_is_asked_for(house: House) -> None:
+    await given_a_meeting(house.database)
+    envelope = Envelope(mail_from=ANA, recipients=(ours(),))
+    await Reception(house.database, MAIL_DOMAIN).accept(MAIL, envelope, Source(way=Way.SMTP))
+    await read(house.database)
+    stray = (await house.client.get("/quarantine/m1")).json()
+    form = stray["_templates"]["replay"]
+    said = {one["name"]: int(one["value"]) for one in form["properties"]}
+
+    pressed = [house.client.post(form["target"], json=said) for _ in range(2)]
+    answers = await asyncio.gather(*pressed)
+    unsaid = await house.client.post(form["target"], json={})
+
+    assert [(one.status_code, one.json()["replays"]) for one in answers] == [(200, 1), (200, 1)]
+    assert (unsaid.status_code, unsaid.json()["code"]) == (428, "replays-missing")
+    assert len(await mail_inputs(house.database)) == 2
 
 
 async def test_pages_follow_each_other(house: House) -> None:

@@ -13,6 +13,7 @@ from adapters.db.opening import open_database
 from adapters.intake.accepting import Reception
 from cli import app
 from domain.inbox.acceptance import Envelope, Source, Way
+from tests.adapters.intake.letters import DOMAIN, address, given_a_meeting, read
 
 ANSWER = """\
 From: Ada <ada@example.org>
@@ -168,6 +169,25 @@ def test_the_quarantine_is_worked_off_by_command(tmp_path: Path) -> None:
     assert "Nothing" in parley("mail", "quarantine", "--data", database.parent)
     assert "no such mail" in parley("mail", "discard", "q7", "--data", database.parent, status=1)
     assert "no state" in parley("mail", "quarantine", "--state", "x", status=1)
+
+
+def test_each_command_has_a_mail_read_once_more(tmp_path: Path) -> None:
+    database = tmp_path / "data" / "parley.db"
+    asyncio.run(_unreadable(f"sqlite:///{database}"))
+
+    [mail] = json.loads(parley("mail", "quarantine", "--json", "--data", database.parent))
+    assert (mail["id"], mail["state"], mail["replays"]) == ("m1", "read", 0)
+    assert "unread" in parley("mail", "replay", "m1", "--data", database.parent)
+
+
+async def _unreadable(url: str) -> None:
+    Path(url.removeprefix("sqlite:///")).parent.mkdir()
+    database = open_database(url, migrate=True)
+    await given_a_meeting(database)
+    envelope = Envelope(mail_from="ana@example.org", recipients=(address(),))
+    await Reception(database, DOMAIN).accept(b"x\r\n", envelope, Source(way=Way.IMAP))
+    await read(database)
+    await database.close()
 
 
 async def _quarantine(url: str) -> None:

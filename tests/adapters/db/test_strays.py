@@ -1,34 +1,34 @@
 """Mail for an operator: what is kept can be given to the inbox, read again, or be done with."""
 
-from datetime import timedelta
+import asyncio
 
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import inbox, inputs
+from adapters.db import inputs
 from adapters.db.database import Database
 from adapters.db.schema import inbox as inbox_table
 from adapters.db.strays import SqlStrays
 from adapters.intake.accepting import Reception
 from domain.errors import BadInput, NotFound, Refused
 from domain.inbox.acceptance import Envelope, Source, Way
-from domain.inbox.model import Reading, Verdict
-from domain.inbox.quarantine import Custody, Forgotten, StrayName, read_name
+from domain.inbox.model import Verdict
+from domain.inbox.quarantine import Custody, Forgotten, ReplaysMissing, StrayName, read_name
 from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
+    LATER,
     MAIL,
-    NOW,
     STREAM,
     address,
     given_a_meeting,
     kept,
     mail_inputs,
+    read,
     revoke,
 )
 
 IMAP = Source(way=Way.IMAP)
-LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -42,18 +42,6 @@ async def quarantine(database: Database, recipient: str = "x@example.org") -> St
     await Reception(database, DOMAIN).accept(MAIL, envelope, IMAP)
     [stray] = await SqlStrays(database, DOMAIN).newest(Custody.KEPT, 10)
     return read_name(stray.id)
-
-
-async def read(database: Database, verdict: Verdict = Verdict.UNREADABLE) -> None:
-    """What a reader does with every unread mail."""
-    reading = Reading(verdict=verdict, problems=("damaged",))
-
-    def work(c: sa.Connection) -> None:
-        for claim in inbox.claim_unread(c, 10, LATER, LATER + timedelta(minutes=1)):
-            body = {"type": "remark", "party": 1, "verdict": verdict.value}
-            inbox.record_reading(c, claim.arrival.id, reading, body, None, LATER)
-
-    await database.write(work)
 
 
 async def test_a_mail_for_nobody_is_given_to_whom_it_is_for(
@@ -117,7 +105,7 @@ async def test_a_mail_of_the_inbox_is_read_again_as_a_new_input(
     envelope = Envelope(mail_from=ANA, recipients=(address(),))
     await Reception(database, DOMAIN).accept(MAIL, envelope, IMAP)
     name = StrayName(in_inbox=True, row=1)
-    assert (await strays.replay(name, LATER)).replays == 0  # it will be read anyway
+    assert (await strays.replay(name, LATER, seen=0)).replays == 0  # it will be read anyway
     await read(database)
     [stray] = await strays.unreadable(10)
     assert (stray.id, stray.custody, stray.problems) == ("m1", Custody.READ, ("damaged",))
@@ -137,6 +125,28 @@ async def test_a_mail_of_the_inbox_is_read_again_as_a_new_input(
     assert await strays.unreadable(10) == []
 
 
+async def test_two_who_press_at_once_have_a_mail_read_once(
+    strays: SqlStrays, database: Database
+) -> None:
+    await Reception(database, DOMAIN).accept(
+        MAIL, Envelope(mail_from=ANA, recipients=(address(),)), IMAP
+    )
+    await read(database)
+    name = StrayName(in_inbox=True, row=1)
+
+    async def press() -> int:
+        stray = await strays.replay(name, LATER, seen=0)
+        await read(database)  # so that the second comes to a mail that could be read again
+        return stray.replays
+
+    assert set(await asyncio.gather(press(), press())) == {1}
+
+    assert len(await mail_inputs(database)) == 2
+    with pytest.raises(ReplaysMissing):
+        await strays.replay(name, LATER)
+    assert (await strays.get(name)).replays == 1
+
+
 async def test_forgotten_bytes_are_said_to_be_forgotten(
     strays: SqlStrays, database: Database
 ) -> None:
@@ -150,7 +160,7 @@ async def test_forgotten_bytes_are_said_to_be_forgotten(
     with pytest.raises(Forgotten):
         await strays.raw(name)
     with pytest.raises(Forgotten):
-        await strays.replay(name, LATER)
+        await strays.replay(name, LATER, seen=0)
 
 
 async def test_pages_go_from_new_to_old(strays: SqlStrays, database: Database) -> None:

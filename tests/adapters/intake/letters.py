@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from aiosmtplib import SMTP
 
 from adapters.db import capabilities, meetings
+from adapters.db import inbox as arrivals
 from adapters.db.database import Database
 from adapters.db.schema import inbox, inputs
 from domain.access import Capability, Purpose, derive_token, token_address
+from domain.inbox.model import Reading, Verdict
 from domain.meetings.model import Terms
 from domain.meetings.requests import MeetingOrder, PartyOrder
 from domain.values import Slot
@@ -20,6 +22,7 @@ SECRET = b"a secret for tests"
 STREAM = "meeting/7f3a"
 ANA, BEN = "ana@example.org", "ben@example.net"
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
 MAIL = b"From: ana@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: yes\r\n\r\nfine\r\n"
 
 
@@ -72,3 +75,15 @@ async def mail_inputs(database: Database) -> Sequence[sa.Row[Any]]:
     """Every input that a mail became."""
     query = sa.select(inputs).where(inputs.c.inbox_id.is_not(None)).order_by(inputs.c.id)
     return await database.read(lambda c: c.execute(query).all())
+
+
+async def read(database: Database, verdict: Verdict = Verdict.UNREADABLE) -> None:
+    """What a reader does with every unread mail."""
+    reading = Reading(verdict=verdict, problems=("damaged",))
+
+    def work(c: sa.Connection) -> None:
+        for claim in arrivals.claim_unread(c, 10, LATER, LATER + timedelta(minutes=1)):
+            body = {"type": "remark", "party": 1, "verdict": verdict.value}
+            arrivals.record_reading(c, claim.arrival.id, reading, body, None, LATER)
+
+    await database.write(work)
