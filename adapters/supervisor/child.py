@@ -15,7 +15,7 @@ from domain.errors import Unavailable
 
 _LEASH = str(Path(__file__).with_name("leash.py"))
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 STEADY_AFTER = 30.0
 """Seconds; a child that lived this long starts again with the first pause."""
 
