@@ -42,9 +42,9 @@ def interpret(
 ) -> Interpretation:
     """What `reading` says for the party its token belongs to.
 
-    `letter` is the kind of mail a bounce is about, None for one to an address that the party no
-    longer has; `mail_from` the envelope sender, '' for the null path. Whatever cannot be acted
-    on becomes a `Remark`, so that the owner sees it and nothing is lost.
+    `letter` is the kind of mail a bounce is about, and None for a bounce of, or a wish from, an
+    address that the party no longer has; `mail_from` the envelope sender, '' for the null path.
+    Whatever cannot be acted on becomes a `Remark`, so that the owner sees it and nothing is lost.
     """
     bound = bind(reading, circle)
     return Interpretation(
@@ -65,7 +65,7 @@ def _input_of(
             return _returned(reading, circle.party, letter)
         case Purpose.REPLY:
             return _reply(reading, circle, bound)
-        case Purpose.UNSUBSCRIBE if asks_to_stop(reading, mail_from):
+        case Purpose.UNSUBSCRIBE if letter is not None and asks_to_stop(reading, mail_from):
             return MailPreference(party=circle.party, wish=MailWish.NO_REMINDERS)
         case Purpose.ALIAS:  # whoever wrote there is not the party that the alias stands for
             writer = circle.party_at(reading.sender) or _somebody_else(circle)

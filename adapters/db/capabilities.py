@@ -26,7 +26,10 @@ _REVOKE = (
     .where(capabilities.c.party == sa.bindparam("of_party"))
     .where(capabilities.c.purpose == sa.bindparam("for_purpose"))
     .where(capabilities.c.revoked_at.is_(None))
-    .values(revoked_at=sa.bindparam("at"))
+    .values(
+        revoked_at=sa.bindparam("at"),
+        address=sa.func.coalesce(capabilities.c.address, sa.bindparam("whose", type_=sa.Text)),
+    )
 )
 
 
@@ -74,10 +77,19 @@ def newest(c: sa.Connection, stream: str) -> dict[tuple[int, Purpose], Capabilit
     return {(one.party, one.purpose): one for one in found}
 
 
-def revoke(c: sa.Connection, stream: str, party: int, purpose: Purpose, at: datetime) -> None:
-    """Make every token of this capability unknown from now on; a second call changes nothing."""
+def revoke(
+    c: sa.Connection,
+    stream: str,
+    party: int,
+    purpose: Purpose,
+    at: datetime,
+    *,
+    address: str | None = None,
+) -> None:
+    """Make every token of this capability unknown from now on; a second call changes nothing.
+    `address` is whose they were, where the party has another one from now on."""
     values = {"of_stream": stream, "of_party": party, "for_purpose": purpose.value, "at": at}
-    c.execute(_REVOKE, values)
+    c.execute(_REVOKE, {**values, "whose": address})
 
 
 def _capability(row: sa.Row[tuple[object, ...]]) -> Capability:

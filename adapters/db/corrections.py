@@ -106,16 +106,16 @@ def carry_out(
     is_booked = old.booked is not None and same_mailbox(old.booked, order.address)
     changes = {**row_of(order), "person_id": old.person_id if is_booked else None}
     c.execute(_UPDATE.values(**changes), which)
-    _raise_tokens(c, secret, stream, order, at)
+    _raise_tokens(c, secret, stream, order, old.address, at)
     dropped = outbox.stop_writing_to(c, stream, event.party, old.address, at)
     outbox_events.note(c, dropped, "cancelled", at, detail="The party has another address now.")
 
 
 def _raise_tokens(
-    c: sa.Connection, secret: bytes, stream: str, order: AddressOrder, at: datetime
+    c: sa.Connection, secret: bytes, stream: str, order: AddressOrder, old: str, at: datetime
 ) -> None:
     newer = after(capabilities.newest(c, stream), {order.party: order})
     granted = [newer[order.party, purpose] for purpose in _TOLD if (order.party, purpose) in newer]
     for one in granted:
-        capabilities.revoke(c, stream, one.party, one.purpose, at)
+        capabilities.revoke(c, stream, one.party, one.purpose, at, address=old)
     capabilities.grant_all(c, secret, granted, at)

@@ -82,7 +82,7 @@ def heed(c: sa.Connection, mail: Arrival, reading: Reading, at: datetime) -> Non
         case Purpose.REPLY:
             _heed_answer(c, mail, reading, at)
         case Purpose.UNSUBSCRIBE if asks_to_stop(reading, mail.mail_from):
-            who = unsubscribing.of_stream(c, mail.stream, mail.party)
+            who = unsubscribing.of_mail(c, mail)
             if who is not None:  # the mail is the saga's input already
                 unsubscribing.stop_optional(c, who, at, tells_saga=False)
 

@@ -61,6 +61,7 @@ def accept(
         "stream": capability.stream,
         "party": capability.party,
         "purpose": capability.purpose.value,
+        "generation": capability.generation,
         "mail_from": scrubbed(mail_from, limit=320),
         "source": source,
         "raw": raw,

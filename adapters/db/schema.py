@@ -213,6 +213,7 @@ inbox = sa.Table(
     _maybe_at("claimed_until"),
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),  # times it arrived
     sa.Column("about", sa.BigInteger, nullable=True),  # the message whose bounce address it came to
+    sa.Column("generation", sa.Integer, nullable=False, server_default="1"),  # of its token
     sa.Column("replays", sa.Integer, nullable=False, server_default="0"),
     _maybe_at("raw_forgotten_at"),  # `raw` is empty since
     sa.Index("ix_inbox_stream", "stream", "id"),

@@ -16,6 +16,7 @@ from adapters.db.database import Database
 from adapters.db.schema import capabilities as capability_rows
 from adapters.db.schema import meetings, outbox, parties
 from domain.access import Capability, Purpose, token_hash
+from domain.inbox.model import Arrival
 from domain.meetings.messages import MailPreference
 from domain.outbox.marks import mark_of
 from domain.outbox.model import Proof, SuppressionReason, SuppressionScope
@@ -68,24 +69,38 @@ def find(c: sa.Connection, token: str) -> Subscriber | None:
     return None if row is None else _subscriber(c, row.stream, row.party, row.address)
 
 
-def of_stream(c: sa.Connection, stream: str, party: int) -> Subscriber | None:
-    """Who the unsubscribe address of a party of a stream stands for."""
-    granted = sa.select(capability_rows.c.address).where(
-        capability_rows.c.stream == stream,
-        capability_rows.c.party == party,
-        capability_rows.c.purpose == Purpose.UNSUBSCRIBE.value,
-    )
-    return _subscriber(c, stream, party, c.execute(granted).scalar())
+_GRANTED = (
+    sa.select(capability_rows.c.address, capability_rows.c.revoked_at)
+    .where(capability_rows.c.stream == sa.bindparam("of_stream"))
+    .where(capability_rows.c.party == sa.bindparam("number"))
+    .where(capability_rows.c.purpose == Purpose.UNSUBSCRIBE.value)
+    .where(capability_rows.c.generation == sa.bindparam("of_generation"))
+)
+
+
+def of_mail(c: sa.Connection, mail: Arrival) -> Subscriber | None:
+    """Who the unsubscribe address that `mail` came to was made for. One that was revoked since,
+    while the mail waited to be read, speaks for the address it was told, or for nobody."""
+    which = {"of_stream": mail.stream, "number": mail.party, "of_generation": mail.generation}
+    row = c.execute(_GRANTED, which).first()
+    if row is None or (row.revoked_at is not None and row.address is None):
+        return None
+    return _subscriber(c, mail.stream, mail.party, row.address)
 
 
 def _subscriber(
     c: sa.Connection, stream: str, party: int, address: str | None
 ) -> Subscriber | None:
+    """`address` is whose the token is, None where that is the party's present one."""
     kind, _, rest = stream.partition("/")
     if kind == _GENERAL:
         return Subscriber(rest.rpartition("/")[0], address, stream, 0) if address else None
     row = c.execute(_PARTY, {"meeting": rest, "number": party}).first()
-    return None if row is None else Subscriber(row.owner, row.address, stream, party)
+    if row is None:
+        return None
+    if address is not None:
+        return Subscriber(row.owner, address, stream, 0)
+    return Subscriber(row.owner, row.address, stream, party)
 
 
 def present_wish(c: sa.Connection, who: Subscriber, now: datetime) -> MailWish:

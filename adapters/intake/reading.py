@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from adapters.db import feedback, inbox, inputs, outbox
+from adapters.db import feedback, inbox, inputs, outbox, unsubscribing
 from adapters.db.database import Database
 from adapters.db.inbox import Claim
 from adapters.loops import until_asked
@@ -62,8 +62,8 @@ letter, envelope sender."""
 
 
 class _Background(Circle):
-    """What is known around one mail; `letter` is the kind of mail a bounce is about, None for one
-    to an address that the party no longer has."""
+    """What is known around one mail; `letter` is the kind of mail a bounce is about, and None for
+    a bounce of, or a wish from, an address that the party no longer has."""
 
     letter: str | None
 
@@ -203,7 +203,7 @@ class InboxReader:
             addresses=addresses,
             uid=inbox.known_uid(c, arrival.stream, arrival.party),
             domain=self._mail_domain,
-            letter=_returned_letter(c, arrival, addresses.get(arrival.party, ())[:1]),
+            letter=_letter(c, arrival, addresses.get(arrival.party, ())[:1]),
         )
 
     def _understood(
@@ -236,11 +236,21 @@ class InboxReader:
             _log.warning("inbox: %s was not poked: %s", stream, type(fault).__name__)
 
 
+def _letter(c: sa.Connection, arrival: Arrival, present: Sequence[str]) -> str | None:
+    """See `_Background`; `present` is the address that the party has."""
+    match arrival.purpose:
+        case Purpose.BOUNCE:
+            return _returned_letter(c, arrival, present)
+        case Purpose.UNSUBSCRIBE:
+            who = unsubscribing.of_mail(c, arrival)
+            return None if who is None or who.party != arrival.party else ""
+        case _:
+            return ""
+
+
 def _returned_letter(c: sa.Connection, arrival: Arrival, present: Sequence[str]) -> str | None:
     """The kind of mail that a bounce brings back: the one it is about, else the newest sent to
     the party; None where that one did not go to the `present` address."""
-    if arrival.purpose != Purpose.BOUNCE:
-        return ""
     about = feedback.message_about(c, arrival)
     found = about or next(iter(outbox.letters_to(c, arrival.stream, arrival.party)), None)
     if found is None:

@@ -125,7 +125,8 @@ class Reading(Frozen):
 
 
 class Arrival(Frozen):
-    """A mail as it is kept: its key, the stream and party its token names, and its bytes."""
+    """A mail as it is kept: its key, the stream and party its token names, and its bytes.
+    `generation` is its token's: the party may have been given others since."""
 
     id: int
     key: str
@@ -135,3 +136,4 @@ class Arrival(Frozen):
     mail_from: str
     received_at: Instant
     raw: bytes
+    generation: int = 1

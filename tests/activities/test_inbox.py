@@ -289,3 +289,11 @@ def test_an_automatic_reply_unsubscribes_nobody(
 
     wish = MailPreference(party=1, wish=MailWish.NO_REMINDERS)
     assert found == (wish if asks else Remark(party=1, verdict=reading.verdict.value))
+
+
+def test_a_wish_from_an_address_that_the_party_no_longer_has_is_only_told() -> None:
+    reading = Reading(verdict=Verdict.NOTE, subject="unsubscribe")
+
+    found = interpret(reading, CIRCLE, Purpose.UNSUBSCRIBE, None, ANA).body
+
+    assert found == Remark(party=1, verdict="note")

@@ -8,14 +8,16 @@ import sqlalchemy as sa
 
 from activities.meetings import DecisionRecord, MeetingActivities
 from adapters.calendar_mail.writing.writer import MailLetterWriter
-from adapters.db import capabilities, inbox, message_queries, outbox_claims, suppressions
+from adapters.db import capabilities, feedback, inbox, message_queries, outbox_claims, suppressions
 from adapters.db.database import Database
 from adapters.db.owners import OwnerMeetings
+from adapters.db.schema import inbox as inbox_rows
 from adapters.db.schema import outbox as outbox_rows
 from adapters.db.schema import outbox_raw, parties, people
-from domain.access import Purpose, read_token_address
+from domain.access import Capability, Purpose, read_token_address
 from domain.commands import Submission
 from domain.errors import Refused
+from domain.inbox.model import Arrival, Reading, Verdict
 from domain.meetings.card import PartyCard
 from domain.meetings.messages import stream_of
 from domain.meetings.requests import AddressOrder
@@ -27,6 +29,7 @@ from tests.adapters.db import orders
 from tests.adapters.db.orders import MEETING, NOW, SECRET
 
 STREAM = stream_of(MEETING)
+WISH = Reading(verdict=Verdict.NOTE, subject="unsubscribe", sender="Ana@example.org")
 NEW = AddressOrder(party=1, address="anna@example.org", name="Anna")
 
 
@@ -213,6 +216,74 @@ async def test_people_cannot_send_to_the_old_address_either(asked: Database) -> 
     with pytest.raises(Refused, match="another address"):
         need_possible(Deed.RESEND, old.standing)
     assert Deed.RESEND in {row.deed for row in possible(theirs.standing)}
+
+
+async def test_a_wish_by_mail_that_waited_speaks_for_the_address_that_it_came_from(
+    asked: Database,
+) -> None:
+    """It was accepted at the old address before the correction, and read after it."""
+    await correct(asked)
+    mail = await wish_for(asked, await newest(asked, Purpose.UNSUBSCRIBE))
+    await decided(asked)
+    later = await wish_for(asked, await newest(asked, Purpose.UNSUBSCRIBE), key="later")
+
+    await asked.write(lambda c: feedback.heed(c, mail, WISH, NOW))
+
+    assert await unsubscribed(asked) == ["Ana@example.org"]
+    await asked.write(lambda c: feedback.heed(c, later, WISH, NOW))
+    assert await unsubscribed(asked) == ["Ana@example.org", "anna@example.org"]
+
+
+async def test_a_wish_at_an_address_of_two_corrections_ago_is_still_its_own(
+    asked: Database,
+) -> None:
+    await correct(asked)
+    mail = await wish_for(asked, await newest(asked, Purpose.UNSUBSCRIBE))
+    await decided(asked)
+    await correct(asked, AddressOrder(party=1, address="third@example.org"), "third")
+    await decided(asked)
+
+    await asked.write(lambda c: feedback.heed(c, mail, WISH, NOW))
+
+    assert await unsubscribed(asked) == ["Ana@example.org"]
+
+
+async def test_a_wish_behind_a_token_whose_owner_nobody_knows_is_nobodys(asked: Database) -> None:
+    mail = await wish_for(asked, await newest(asked, Purpose.UNSUBSCRIBE))
+    await asked.write(lambda c: capabilities.revoke(c, STREAM, 1, Purpose.UNSUBSCRIBE, NOW))
+
+    await asked.write(lambda c: feedback.heed(c, mail, WISH, NOW))
+
+    assert await unsubscribed(asked) == []
+
+
+async def newest(database: Database, purpose: Purpose) -> Capability:
+    return (await database.read(lambda c: capabilities.newest(c, STREAM)))[1, purpose]
+
+
+async def wish_for(database: Database, capability: Capability, key: str = "wish") -> Arrival:
+    """A mail to the address of `capability`, accepted and not read yet."""
+
+    def work(c: sa.Connection) -> Arrival:
+        id, _ = inbox.accept(
+            c,
+            key=key,
+            capability=capability,
+            mail_from="Ana@example.org",
+            source="smtp",
+            raw=b"",
+            received_at=NOW,
+        )
+        columns = [inbox_rows.c[name] for name in Arrival.model_fields]
+        row = c.execute(sa.select(*columns).where(inbox_rows.c.id == id)).mappings().one()
+        return Arrival(**row)
+
+    return await database.write(work)
+
+
+async def unsubscribed(database: Database) -> list[str]:
+    found = await database.read(lambda c: suppressions.list_page(c, "main", NOW))
+    return sorted(one.address for one in found)
 
 
 async def test_a_second_correction_waits_for_the_first(asked: Database) -> None:

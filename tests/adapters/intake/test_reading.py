@@ -32,6 +32,7 @@ from tests.adapters.intake.letters import (
     given_a_meeting,
     kept,
     mail_inputs,
+    revoke,
 )
 from tests.patience import until
 
@@ -446,3 +447,16 @@ async def test_a_reader_whose_feeding_died_ends(database: Database) -> None:
 
     with pytest.raises(LoopEnded, match="inbox feeder"):
         await loop.run()
+
+
+async def test_a_wish_that_was_read_after_a_correction_is_not_the_partys(
+    database: Database,
+) -> None:
+    await given_a_meeting(database)
+    await accept(database, b"note", Purpose.UNSUBSCRIBE)
+    await revoke(database, Purpose.UNSUBSCRIBE)
+
+    async with running(database, FakeReader()):
+        await have_come(database, 1)
+
+    assert await bodies(database) == [Remark(party=1, verdict="note")]
