@@ -1,5 +1,6 @@
-"""Forgetting what was only kept for a while: answers under idempotency keys, delivered
-webhooks, which desk sessions were ended, and the bytes of old mails. Facts and commands stay."""
+"""Forgetting what was only kept for a while: answers under idempotency keys and signatures,
+delivered webhooks, which desk sessions were ended, and the bytes of old mails. Facts and commands
+stay."""
 
 import asyncio
 import logging
@@ -8,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from adapters.db import commands, deliveries, probes, raw_mail, sessions
+from adapters.db import commands, deliveries, probes, raw_mail, sessions, signed_requests
 from adapters.db.database import Database
 from domain.errors import Unavailable
 
@@ -20,6 +21,9 @@ DELIVERIES_FOR = timedelta(days=30)
 
 PROBES_FOR = timedelta(days=1)
 """How long the doctor's own mails are kept."""
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""How long a signature that is too old here may still be fresh to another process."""
 
 RAW_FOR = timedelta(days=90)
 """How long the bytes of mails are kept, unless a setting says otherwise."""
@@ -69,7 +73,14 @@ class Retention:
             keys = commands.forget_keys(c, now - KEYS_FOR)
             ended = sessions.forget_expired(c, now)
             probed = probes.forget(c, now - PROBES_FOR)
-            return keys + ended + probed + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
+            signed = signed_requests.forget(c, now - CLOCKS_DIFFER)
+            return (
+                keys
+                + ended
+                + probed
+                + signed
+                + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
+            )
 
         return await self._database.write(work) + await self._forget_mails(now)
 

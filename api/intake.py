@@ -2,11 +2,12 @@
 became of our own mail.
 
 Durable, then 200; a fault of ours is a 503, and so is a mailbox that is full: they try again. A
-repeated mail gets the same answer, since its message key makes it one mail.
+repeated request gets the same answer, and its mail is one mail, by its message key.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
@@ -26,6 +27,7 @@ from api.peers import peer_of
 from api.ports import Ports, PortsDep
 from domain.errors import Unavailable, WrongKey
 from domain.inbox.acceptance import Envelope, Outcome, Source, Way, worst
+from domain.inbox.repetition import SignedRequest, signed_request
 from domain.inbox.signing import check_basic, check_mailgun, check_standard, with_envelope
 from domain.outbox.provider import ProviderEvent
 from domain.values import scrubbed
@@ -36,12 +38,13 @@ POSTMARK_USER = "postmark"
 
 _TAKEN: Responses = {
     200: {"description": "Durably kept; what became of it for each recipient"},
-    **problem_responses(401, 406, 413, 422, 429, 503),
+    **problem_responses(401, 406, 409, 413, 422, 429, 503),
 }
 _HEARD: Responses = {
     200: {"description": "Noted, or of a kind that says nothing about delivery"},
-    **problem_responses(401, 406, 413, 422, 429, 503),
+    **problem_responses(401, 406, 409, 413, 422, 429, 503),
 }
+T = TypeVar("T")
 _Text = Annotated[str, Header(max_length=4000)]
 
 
@@ -62,8 +65,8 @@ async def take_raw(
     body = await request.body()
     payload = with_envelope(parley_mail_from, parley_rcpt_to, body)
 
-    def check() -> None:
-        check_standard(
+    def check() -> datetime:
+        return check_standard(
             _set(ports.settings.intake_webhook_secret, "PARLEY_INTAKE_WEBHOOK_SECRET"),
             webhook_id,
             webhook_timestamp,
@@ -72,10 +75,11 @@ async def take_raw(
             ports.clock(),
         )
 
-    _checked(request, ports, check)
+    until = _checked(request, ports, check)
     sender = scrubbed(parley_mail_from, limit=320).strip("<> ")
     envelope = Envelope(mail_from=sender, recipients=addresses_in(parley_rcpt_to))
-    return await _take(ports, body, envelope, Way.WEBHOOK)
+    signed = signed_request(Way.WEBHOOK, webhook_id, until, payload)
+    return await _take(ports, body, envelope, Way.WEBHOOK, signed)
 
 
 @router.post("/postmark", summary="Take a mail in from Postmark", responses=_TAKEN)
@@ -141,19 +145,22 @@ def _set(secret: str, name: str) -> str:
     return secret
 
 
-def _checked(request: Request, ports: Ports, check: Callable[[], None]) -> None:
-    """Raises what `check` does, and `TooMany` for a peer that has guessed too often."""
+def _checked(request: Request, ports: Ports, check: Callable[[], T]) -> T:
+    """What `check` gives. Raises what it does, and `TooMany` for a peer that has guessed too
+    often."""
     guesser = f"intake {peer_of(request)}"
     ports.limits.guesses.check(guesser)
     try:
-        check()
+        return check()
     except WrongKey:
         ports.limits.guesses.take(guesser)
         raise
 
 
-async def _take(ports: Ports, raw: bytes, envelope: Envelope, way: Way) -> Response:
-    outcomes = await ports.reception.accept(raw, envelope, Source(way=way))
+async def _take(
+    ports: Ports, raw: bytes, envelope: Envelope, way: Way, signed: SignedRequest | None = None
+) -> Response:
+    outcomes = await ports.reception.accept(raw, envelope, Source(way=way, signed=signed))
     if worst(outcomes).must_come_again:
         raise Unavailable("Too much has come to this mailbox; try again later.")
     return JSONResponse({"outcomes": [_shown(one) for one in outcomes]})

@@ -287,8 +287,8 @@ class Reception(Protocol):
     """The inbox, for mail that comes over HTTP."""
 
     async def accept(self, raw: bytes, envelope: Envelope, source: Source) -> tuple[Outcome, ...]:
-        """Keep a mail durably, and say what became of it for each recipient. Raises
-        `Unavailable`."""
+        """Keep a mail durably, and say what became of it for each recipient; the same for the
+        same signed request again. Raises `ContentDiffers`, `Unavailable`."""
         ...
 
 

@@ -59,6 +59,11 @@ KINDS: dict[str, Kind] = {
         "Somebody has this address",
         "Every address stands in your book once; `GET /people?address=` says whose it is.",
     ),
+    "signed-content-differs": Kind(
+        409,
+        "Something else was signed so",
+        "A signature's id or token names one request. Sign a new one under another id.",
+    ),
     "message-differs": Kind(
         409,
         "Another mail has this name",

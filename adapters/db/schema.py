@@ -500,3 +500,13 @@ ended_sessions = sa.Table(
     sa.Column("session_hash", sa.Text, primary_key=True),
     _at("until"),  # when it would have ended by itself
 )
+
+signed_requests = sa.Table(
+    "signed_requests",
+    metadata,
+    sa.Column("mark", sa.Text, primary_key=True),
+    _text("digest"),
+    sa.Column("answer", Json, nullable=True),  # None: it was told to come again
+    _at("until"),  # when its signature is too old to be repeated
+    sa.Index("ix_signed_requests_until", "until"),
+)

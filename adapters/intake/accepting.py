@@ -8,11 +8,12 @@ one mail: so it may be called any number of times, and dying at any line is safe
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from adapters.db import capabilities, inbox, quarantine
+from adapters.db import capabilities, inbox, quarantine, signed_requests
 from adapters.db.database import Database
 from adapters.intake.rates import PeerRate
 from domain.access import Capability, TokenAddress, read_token_address
@@ -25,9 +26,11 @@ from domain.inbox.acceptance import (
     Reason,
     Source,
     beyond_limits,
+    worst,
 )
 from domain.inbox.identity import message_key, with_crlf
 from domain.inbox.load import Load
+from domain.inbox.repetition import SignedRequest
 
 T = TypeVar("T")
 
@@ -90,14 +93,24 @@ class Reception:
 
     async def accept(self, raw: bytes, envelope: Envelope, source: Source) -> tuple[Outcome, ...]:
         """Keep a mail for each of its recipients, in one transaction, and say what became of it
-        for each, in their order; for a mail without recipients one outcome."""
+        for each, in their order; for a mail without recipients one outcome.
+
+        A signed request that comes again gets the same outcomes, unless it was told to. Raises
+        `ContentDiffers`.
+        """
         recipients = envelope.recipients or ("",)
         if not self._rate.take(source.peer):
             return tuple(Outcome(recipient=r, admission=Admission.TOO_OFTEN) for r in recipients)
         mail = _Mail(with_crlf(raw), envelope.mail_from, source)
         excess = beyond_limits(mail.raw)
-        kept = self._database.write(lambda c: self._keep(c, mail, recipients, excess))
-        return await self._in_time(kept)
+
+        def work(c: sa.Connection) -> tuple[Outcome, ...]:
+            if source.signed is None:
+                return self._keep(c, mail, recipients, excess)
+            keep = partial(self._keep, c, mail, recipients, excess)
+            return _once(c, source.signed, keep)
+
+        return await self._in_time(self._database.write(work))
 
     async def _in_time(self, asked: Awaitable[T]) -> T:
         try:
@@ -169,3 +182,15 @@ class Reception:
             received_at=self._now(),
         )
         return Outcome(recipient=recipient, admission=Admission.QUARANTINED, key=key)
+
+
+def _once(
+    c: sa.Connection, signed: SignedRequest, keep: Callable[[], tuple[Outcome, ...]]
+) -> tuple[Outcome, ...]:
+    known = signed_requests.first_answer(c, signed)
+    if known is not None:
+        return tuple(Outcome(**one) for one in known)
+    outcomes = keep()
+    if not worst(outcomes).must_come_again:
+        signed_requests.answer(c, signed, [one.model_dump(mode="json") for one in outcomes])
+    return outcomes

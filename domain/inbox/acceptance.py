@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import chain, islice
 
 from domain.access import Purpose
+from domain.inbox.repetition import SignedRequest
 from domain.values import Frozen
 
 SIZE_LIMIT = 2 * 1024 * 1024
@@ -43,11 +44,12 @@ class Way(StrEnum):
 
 
 class Source(Frozen):
-    """Where a mail comes from: the way, and the peer whose mails are counted, None for one whose
-    are not."""
+    """Where a mail comes from: the way, the peer whose mails are counted (None for one whose are
+    not), and the request that brought it, where that was signed."""
 
     way: Way
     peer: str | None = None
+    signed: SignedRequest | None = None
 
 
 class Envelope(Frozen):

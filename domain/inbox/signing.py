@@ -18,7 +18,7 @@ STANDARD_WITHIN = timedelta(minutes=5)
 
 MAILGUN_WITHIN = timedelta(hours=12)
 """As above; longer than Mailgun's retries go on (8 hours), since those may carry the first
-signature. Within it a repeated mail is known by its message key."""
+signature."""
 
 _SECRET = "whsec_"
 _MALFORMED = "The signature is not there, or is not one of ours; look at the secret in both places."
@@ -46,10 +46,10 @@ def with_envelope(mail_from: str, rcpt_to: str, mail: bytes) -> bytes:
 
 def check_standard(
     secret: str, id: str, timestamp: str, signatures: str, payload: bytes, now: datetime
-) -> None:
-    """Raises `WrongKey`, `StaleSignature`, and `BadInput` for an id with a full stop: what is
-    signed could be taken apart in another place. Source: Standard Webhooks 1.0.0, "Signature
-    scheme"."""
+) -> datetime:
+    """When the signature will be too old. Raises `WrongKey`, `StaleSignature`, and `BadInput` for
+    an id with a full stop: what is signed could be taken apart in another place. Source: Standard
+    Webhooks 1.0.0, "Signature scheme"."""
     if "." in id:
         raise BadInput("A webhook-id has no full stop.", field="webhook-id")
     key = _decoded(secret.removeprefix(_SECRET)) or secret.encode()
@@ -58,12 +58,13 @@ def check_standard(
     given = [one[3:].encode() for one in signatures.split() if one.startswith("v1,")]
     if not id or not any(hmac.compare_digest(right, one) for one in given):
         raise WrongKey(_MALFORMED)
-    _check_age(timestamp, now, STANDARD_WITHIN)
+    return _fresh_until(timestamp, now, STANDARD_WITHIN)
 
 
-def check_mailgun(key: str, timestamp: str, token: str, signature: str, now: datetime) -> None:
-    """Raises `WrongKey`, `StaleSignature`. It covers the delivery alone, not what is in it.
-    Source: Mailgun, "Securing Webhooks"."""
+def check_mailgun(key: str, timestamp: str, token: str, signature: str, now: datetime) -> datetime:
+    """When the signature will be too old. It covers the delivery alone, not what is in it: until
+    then its token must not serve for anything else. Raises `WrongKey`, `StaleSignature`. Source:
+    Mailgun, "Securing Webhooks"."""
     # JSON may hold halves of surrogate pairs, which no UTF-8 has.
     signed, given = (
         text.encode("utf-8", "replace") for text in (f"{timestamp}{token}", signature.lower())
@@ -71,7 +72,7 @@ def check_mailgun(key: str, timestamp: str, token: str, signature: str, now: dat
     right = hmac.digest(key.encode(), signed, hashlib.sha256).hex()
     if not token or not hmac.compare_digest(right.encode(), given):
         raise WrongKey(_MALFORMED)
-    _check_age(timestamp, now, MAILGUN_WITHIN)
+    return _fresh_until(timestamp, now, MAILGUN_WITHIN)
 
 
 def check_basic(user: str, password: str, authorization: str) -> None:
@@ -90,9 +91,10 @@ def _decoded(text: str) -> bytes | None:
         return None
 
 
-def _check_age(timestamp: str, now: datetime, within: timedelta) -> None:
+def _fresh_until(timestamp: str, now: datetime, within: timedelta) -> datetime:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
         raise WrongKey(_MALFORMED)
-    age = now - datetime.fromtimestamp(int(timestamp), UTC)
-    if abs(age) > within:
+    signed_at = datetime.fromtimestamp(int(timestamp), UTC)
+    if abs(now - signed_at) > within:
         raise StaleSignature
+    return signed_at + within
