@@ -104,9 +104,11 @@ async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = 
     signature that is too old is a 406, after which Mailgun stops."""
     form = read_form(content_type, await request.body())
     named = [form.text(name) for name in ("timestamp", "token", "signature")]
-    _check_mailgun(request, ports, named)
+    until = _check_mailgun(request, ports, named)
     raw, envelope = mailgun_mail(form)
-    return await _take(ports, raw, envelope, Way.MAILGUN)
+    said = envelope.model_dump_json().encode()
+    signed = signed_request(Way.MAILGUN, named[1], until, b"mail", said, raw)
+    return await _take(ports, raw, envelope, Way.MAILGUN, signed)
 
 
 @router.post("/mailgun/events", summary="Hear from Mailgun", responses=_HEARD)
@@ -114,10 +116,13 @@ async def hear_mailgun(request: Request, ports: PortsDep) -> Response:
     """`delivered`, `failed` and `complained`; other kinds are answered and ignored."""
     document = json_object(await request.body())
     signature = document.get("signature")
-    signed = signature if isinstance(signature, dict) else {}
-    named = [str(signed.get(name, "")) for name in ("timestamp", "token", "signature")]
-    _check_mailgun(request, ports, named)
-    return await _hear(ports, mailgun_event(document, ports.clock()))
+    fields = signature if isinstance(signature, dict) else {}
+    named = [str(fields.get(name, "")) for name in ("timestamp", "token", "signature")]
+    until = _check_mailgun(request, ports, named)
+    event = mailgun_event(document, ports.clock())
+    said = b"" if event is None else event.model_dump_json(exclude={"at"}).encode()
+    signed = signed_request(Way.MAILGUN, named[1], until, b"event", said)
+    return await _hear(ports, event, signed)
 
 
 def _check_postmark(request: Request, ports: Ports, authorization: str) -> None:
@@ -128,14 +133,15 @@ def _check_postmark(request: Request, ports: Ports, authorization: str) -> None:
     _checked(request, ports, check)
 
 
-def _check_mailgun(request: Request, ports: Ports, named: Sequence[str]) -> None:
+def _check_mailgun(request: Request, ports: Ports, named: Sequence[str]) -> datetime:
+    """When the signature will be too old."""
     timestamp, token, signature = named
 
-    def check() -> None:
+    def check() -> datetime:
         key = _set(ports.settings.mailgun_signing_key, "PARLEY_MAILGUN_SIGNING_KEY")
-        check_mailgun(key, timestamp, token, signature, ports.clock())
+        return check_mailgun(key, timestamp, token, signature, ports.clock())
 
-    _checked(request, ports, check)
+    return _checked(request, ports, check)
 
 
 def _set(secret: str, name: str) -> str:
@@ -170,6 +176,7 @@ def _shown(outcome: Outcome) -> dict[str, str]:
     return outcome.model_dump(mode="json")
 
 
-async def _hear(ports: Ports, event: ProviderEvent | None) -> Response:
-    known = event is not None and await ports.provider_events.take(event)
-    return JSONResponse({"known": known})
+async def _hear(
+    ports: Ports, event: ProviderEvent | None, signed: SignedRequest | None = None
+) -> Response:
+    return JSONResponse({"known": await ports.provider_events.take(event, signed)})

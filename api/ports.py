@@ -14,6 +14,7 @@ from domain.commands import Command, Submission
 from domain.inbox.acceptance import Envelope, Outcome, Source
 from domain.inbox.probes import Probe
 from domain.inbox.quarantine import Custody, Stray, StrayName
+from domain.inbox.repetition import SignedRequest
 from domain.journal import JournalEvent
 from domain.meetings.messages import MeetingInput
 from domain.meetings.requests import AddressOrder, MeetingOrder
@@ -295,9 +296,10 @@ class Reception(Protocol):
 class ProviderEvents(Protocol):
     """What mail providers say became of messages."""
 
-    async def take(self, event: ProviderEvent) -> bool:
+    async def take(self, event: ProviderEvent | None, signed: SignedRequest | None = None) -> bool:
         """Heed `event`, whether it comes once or often; False when it is about no message of
-        ours. Raises `Unavailable`."""
+        ours, or None. The same `signed` request again gets the same answer. Raises
+        `ContentDiffers`, `Unavailable`."""
         ...
 
 

@@ -2,10 +2,11 @@
 
 import sqlalchemy as sa
 
-from adapters.db import evidence, fates, feedback
+from adapters.db import evidence, fates, feedback, signed_requests
 from adapters.db.database import Database
 from adapters.db.feedback import About, News
 from adapters.db.schema import outbox
+from domain.inbox.repetition import SignedRequest
 from domain.outbox.bounces import cause_of
 from domain.outbox.model import DeliveryFate, Proof
 from domain.outbox.provider import ProviderEvent
@@ -22,16 +23,33 @@ class SqlProviderEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take(self, event: ProviderEvent) -> bool:
-        """Whether it is about a message of ours."""
-        return await self._database.write(lambda c: take(c, event))
+    async def take(self, event: ProviderEvent | None, signed: SignedRequest | None = None) -> bool:
+        """Whether it is about a message of ours. Of a request that was `signed` even None, which
+        says nothing, is remembered: its signature must not serve for another event.
+
+        Raises `ContentDiffers`.
+        """
+        if event is None and signed is None:
+            return False
+        return await self._database.write(lambda c: _take_once(c, event, signed))
+
+
+def _take_once(c: sa.Connection, event: ProviderEvent | None, signed: SignedRequest | None) -> bool:
+    known = None if signed is None else signed_requests.first_answer(c, signed)
+    if known is not None:
+        return bool(known["known"])
+    is_ours = event is not None and take(c, event)
+    if signed is not None:
+        signed_requests.answer(c, signed, {"known": is_ours})
+    return is_ours
 
 
 def take(c: sa.Connection, event: ProviderEvent) -> bool:
-    """Heed `event` for the message it names, if that is one of ours to that recipient. A bounce
-    that the provider tells of does not come back by mail, so the saga hears of it here."""
+    """Heed `event` for the message it names, if that is one of ours to that recipient: a
+    Message-ID alone is known to everybody who has seen the mail. A bounce that the provider tells
+    of does not come back by mail, so the saga hears of it here."""
     row = c.execute(_NAMED, {"named": event.message_id}).first() if event.message_id else None
-    if row is None or (event.recipient and not same_mailbox(row.recipient, event.recipient)):
+    if row is None or not same_mailbox(row.recipient, event.recipient):
         return False
     about = About(*row)
     evidence.prove(c, [about.id], Proof.PROVIDER, event.at)

@@ -83,16 +83,17 @@ async def send_postmark(house: House, raw: bytes = MAIL, to: str = OURS) -> http
     return await house.client.post("/intake/postmark", json=body, headers=basic())
 
 
-def mailgun(at: int = 0, key: str = KEY) -> dict[str, str]:
+def mailgun(at: int = 0, key: str = KEY, id: str = "token") -> dict[str, str]:
     timestamp = str(int(NOW.timestamp()) + at)
-    digest = hmac.digest(key.encode(), f"{timestamp}token".encode(), hashlib.sha256).hex()
-    return {"timestamp": timestamp, "token": "token", "signature": digest}
+    digest = hmac.digest(key.encode(), f"{timestamp}{id}".encode(), hashlib.sha256).hex()
+    return {"timestamp": timestamp, "token": id, "signature": digest}
 
 
 async def send_mailgun(
-    house: House, raw: bytes = MAIL, to: str = OURS, **more: Any
+    house: House, raw: bytes = MAIL, to: str = OURS, id: str = "", **more: Any
 ) -> httpx.Response:
-    fields = {"recipient": to, "sender": ANA, "body-mime": raw, **mailgun(**more)}
+    signature = mailgun(id=id or named(raw, to), **more)
+    fields = {"recipient": to, "sender": ANA, "body-mime": raw, **signature}
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return await house.client.post(
         "/intake/mailgun/mime", content=urlencode(fields).encode(), headers=form
@@ -248,7 +249,7 @@ async def test_the_example_of_the_page_is_accepted(
     assert answer.status_code == 200, answer.text
 
 
-SIGNED = {"webhook": send_raw}
+SIGNED = {"webhook": send_raw, "mailgun": send_mailgun}
 
 
 @pytest.mark.parametrize("way", SIGNED)
@@ -369,18 +370,65 @@ async def test_mailguns_events_reach_the_message_once(house: House) -> None:
     }
 
     answers = [await house.client.post("/intake/mailgun/events", json=body) for _ in range(2)]
+    body["signature"] = mailgun(id="another")
+    answers.append(await house.client.post("/intake/mailgun/events", json=body))
 
-    assert [answer.json() for answer in answers] == [{"known": True}] * 2
+    assert [answer.json() for answer in answers] == [{"known": True}] * 3
     assert await heard(house.database) == [(message, "bounced")]
+
+
+async def test_an_overheard_token_serves_for_nothing_else(house: House) -> None:
+    """Neither for another event nor for a mail, whatever it came with first."""
+    letter = draft()
+    await enqueue(house.database, letter)
+    opened = {"signature": mailgun(id="one"), "event-data": {"event": "opened"}}
+    data = {
+        "event": "complained",
+        "recipient": letter.recipient,
+        "message": {"headers": {"message-id": letter.message_id}},
+    }
+    first = await house.client.post("/intake/mailgun/events", json=opened)
+
+    again = await house.client.post("/intake/mailgun/events", json=opened)
+    forged = await house.client.post("/intake/mailgun/events", json={**opened, "event-data": data})
+    mail = await send_mailgun(house, id="one")
+
+    assert [one.status_code for one in (first, again, forged, mail)] == [200, 200, 409, 409]
+    assert await heard(house.database) == []
+    assert await kept(house.database) == []
+
+
+@pytest.mark.parametrize("recipient", ["", "ben@example.net", None])
+async def test_an_event_is_about_a_message_to_its_recipient(
+    house: House, recipient: str | None
+) -> None:
+    letter = draft()
+    await enqueue(house.database, letter)
+    headers = {"message-id": letter.message_id}
+    data = {"event": "complained", "recipient": recipient, "message": {"headers": headers}}
+    postmark = {"RecordType": "SpamComplaint", "Email": recipient, "Metadata": headers}
+
+    answers = [
+        await house.client.post(
+            "/intake/mailgun/events", json={"signature": mailgun(), "event-data": data}
+        ),
+        await house.client.post("/intake/postmark/events", json=postmark, headers=basic()),
+    ]
+
+    assert [answer.json() for answer in answers] == [{"known": False}] * 2
+    assert await heard(house.database) == []
 
 
 @pytest.mark.parametrize(
     ("record", "word"),
     [
         ({"RecordType": "Delivery", "Recipient": "ana@example.org"}, "delivered"),
-        ({"RecordType": "Bounce", "Type": "HardBounce"}, "bounced"),
-        ({"RecordType": "Bounce", "Type": "Transient"}, "delayed"),
-        ({"RecordType": "SpamComplaint", "BouncedAt": "nonsense"}, "complained"),
+        ({"RecordType": "Bounce", "Type": "HardBounce", "Email": "ana@example.org"}, "bounced"),
+        ({"RecordType": "Bounce", "Type": "Transient", "Email": "Ana@example.org"}, "delayed"),
+        (
+            {"RecordType": "SpamComplaint", "BouncedAt": "nonsense", "Email": "ana@example.org"},
+            "complained",
+        ),
         ({"RecordType": "Open"}, None),
         ({}, None),
     ],
@@ -405,8 +453,10 @@ async def test_events_about_nothing_of_ours_are_answered(house: House) -> None:
         {"event-data": []},
         {"event-data": {"timestamp": 1e400}},
     ]
-    for body in bodies:
-        text = json.dumps({"signature": mailgun(), **body}).replace("Infinity", "1e400")
+    for number, body in enumerate(bodies):
+        text = json.dumps({"signature": mailgun(id=str(number)), **body}).replace(
+            "Infinity", "1e400"
+        )
         answer = await house.client.post("/intake/mailgun/events", content=text.encode())
         assert answer.json() == {"known": False}
 

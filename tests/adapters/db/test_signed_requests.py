@@ -8,12 +8,17 @@ import sqlalchemy as sa
 
 from adapters.db import signed_requests
 from adapters.db.database import Database
+from adapters.db.provider_events import SqlProviderEvents
+from adapters.db.schema import outbox_events
 from adapters.db.schema import signed_requests as table
 from adapters.intake.accepting import Reception
 from adapters.retention import CLOCKS_DIFFER, Retention
 from domain.inbox.acceptance import Admission, Envelope, Source, Way
 from domain.inbox.repetition import ContentDiffers, SignedRequest, signed_request
+from domain.outbox.model import DeliveryFate
+from domain.outbox.provider import ProviderEvent
 from tests.adapters.intake.letters import ANA, DOMAIN, MAIL, address, given_a_meeting, kept
+from tests.adapters.outbox_rows import draft, enqueue
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 ENVELOPE = Envelope(mail_from=ANA, recipients=(address(),))
@@ -75,6 +80,30 @@ async def test_copies_at_once_are_one_mail_with_one_answer(database: Database) -
     assert [row.copies for row in await kept(database)] == [1]
     assert {each for (each,) in outcomes} == {outcomes[0][0]}
     assert outcomes[0][0].admission is Admission.ACCEPTED
+
+
+async def test_a_providers_event_is_heard_once_and_its_token_serves_for_nothing_else(
+    database: Database,
+) -> None:
+    letter = draft()
+    [message] = await enqueue(database, letter)
+    events = SqlProviderEvents(database)
+    bounce = ProviderEvent(
+        provider="mailgun",
+        message_id=letter.message_id,
+        recipient=letter.recipient,
+        fate=DeliveryFate.BOUNCED,
+        at=NOON,
+    )
+
+    answers = await asyncio.gather(*(events.take(bounce, request(b"b")) for _ in range(4)))
+    silent = [await events.take(None, request(b"o", id="opened")) for _ in range(2)]
+    with pytest.raises(ContentDiffers):
+        await events.take(bounce, request(b"b", id="opened"))
+
+    assert (answers, silent) == ([True] * 4, [False] * 2)
+    noted = sa.select(outbox_events.c.message_id, outbox_events.c.type)
+    assert await database.read(lambda c: c.execute(noted).all()) == [(message, "bounced")]
 
 
 async def test_a_request_is_remembered_while_its_signature_is_fresh(database: Database) -> None:
