@@ -15,8 +15,9 @@ from api.names import MeetingId
 from api.openapi import Responses, document_responses, problem_responses
 from api.ports import Ports, PortsDep
 from api.representations import event_documents
-from api.security import MeetingsReader
+from api.security import Caller, MeetingsReader
 from api.stream import Feed, event_stream, resume_position
+from domain.access import Principal
 from domain.meetings.messages import stream_of
 from domain.values import ZoneName
 
@@ -61,18 +62,20 @@ _STREAM: Responses = {
 async def list_events(
     request: Request,
     ports: PortsDep,
-    caller: MeetingsReader,
+    caller: Caller,
     after: After = 0,
     type: Types = None,
     limit: Limit = 50,
     zone: Zone = "UTC",
 ) -> Response:
-    """Everything that happened to you, in the order in which it was committed.
+    """Everything that happened to you, as far as your key may read it, in the order in which it
+    was committed: meetings with `meetings:read`, messages with `messages:read`, people with
+    `people`, webhooks with `webhooks`.
 
     Remember the `position` of the last event you have dealt with and ask for what came `after`
     it: nothing is missed and nothing comes twice.
     """
-    feed = Feed(caller.owner, types=tuple(type or ()), zone=zone)
+    feed = _readable(caller, type, zone)
     return await _page(request, ports, feed, after or 0, limit, "/events")
 
 
@@ -80,7 +83,7 @@ async def list_events(
 async def follow_events(
     request: Request,
     ports: PortsDep,
-    caller: MeetingsReader,
+    caller: Caller,
     after: After = None,
     type: Types = None,
     zone: Zone = "UTC",
@@ -93,7 +96,7 @@ async def follow_events(
     start = resume_position(request, after)
     if start is None:
         start = await ports.journal.last_position(caller.owner)
-    feed = Feed(caller.owner, types=tuple(type or ()), zone=zone)
+    feed = _readable(caller, type, zone)
     return event_stream(request, ports, caller, feed, start)
 
 
@@ -110,7 +113,7 @@ async def list_meeting_events(
 ) -> Response:
     """What happened to one meeting, with names, the words people wrote, and a sentence each."""
     await _need_meeting(request, ports, caller.owner, meeting_id)
-    feed = Feed(caller.owner, stream_of(meeting_id), tuple(type or ()), zone)
+    feed = Feed(caller.owner, stream_of(meeting_id), types=tuple(type or ()), zone=zone)
     return await _page(
         request, ports, feed, after or 0, limit, f"{meeting_href(meeting_id)}/events"
     )
@@ -129,9 +132,15 @@ async def follow_meeting(
     """Server-Sent Events of one meeting from its beginning, or from behind `after` or
     `Last-Event-ID`, and on as they happen."""
     await _need_meeting(request, ports, caller.owner, meeting_id)
-    feed = Feed(caller.owner, stream_of(meeting_id), tuple(type or ()), zone)
+    feed = Feed(caller.owner, stream_of(meeting_id), types=tuple(type or ()), zone=zone)
     start = resume_position(request, after) or 0
     return event_stream(request, ports, caller, feed, start)
+
+
+def _readable(caller: Principal, types: list[str] | None, zone: str) -> Feed:
+    """Everything the caller may read. Raises `NotAllowed` when that is nothing."""
+    kinds = caller.readable_streams()
+    return Feed(caller.owner, kinds=kinds, types=tuple(types or ()), zone=zone)
 
 
 async def _need_meeting(request: Request, ports: Ports, owner: str, meeting_id: str) -> None:
@@ -144,7 +153,7 @@ async def _page(
     request: Request, ports: Ports, feed: Feed, after: int, limit: int, path: str
 ) -> Response:
     events = await ports.journal.after(
-        feed.owner, after, stream=feed.stream, types=feed.types, limit=limit
+        feed.owner, after, stream=feed.stream, kinds=feed.kinds, types=feed.types, limit=limit
     )
     shown = await event_documents(ports.journal, events, str(ports.settings.base_url), feed.zone)
     last = events[-1].position if events else after

@@ -113,10 +113,12 @@ class Journal(Protocol):
         position: int,
         *,
         stream: str | None = None,
+        kinds: Sequence[str] = (),
         types: Sequence[str] = (),
         limit: int = 100,
     ) -> list[JournalEvent]:
-        """The owner's events after `position`, in order of position."""
+        """The owner's events after `position`, in order of position: of one stream, or of these
+        kinds of streams (`meeting`, `message`, …; none: all)."""
         ...
 
     async def last_position(self, owner: str) -> int: ...

@@ -35,10 +35,12 @@ BATCH = 100
 
 @dataclass(frozen=True)
 class Feed:
-    """Which events to follow: those of one owner, perhaps of one stream or of some types only."""
+    """Which events to follow: those of one owner, perhaps of one stream, of some kinds of streams,
+    or of some types only."""
 
     owner: str
     stream: str | None = None
+    kinds: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     zone: str = "UTC"
 
@@ -130,7 +132,12 @@ async def _next_events(
 ) -> list[JournalEvent]:
     async def look() -> list[JournalEvent]:
         return await journal.after(
-            feed.owner, position, stream=feed.stream, types=feed.types, limit=BATCH
+            feed.owner,
+            position,
+            stream=feed.stream,
+            kinds=feed.kinds,
+            types=feed.types,
+            limit=BATCH,
         )
 
     return await watch(look, bool, journal.news, timeout)

@@ -6,6 +6,7 @@ import hmac
 import re
 import string
 import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -28,6 +29,15 @@ class Scope(StrEnum):
     ADMIN = "admin"  # keys themselves, and everything else
 
 
+_READ_WITH: Mapping[str, Scope] = {
+    "meeting": Scope.MEETINGS_READ,
+    "message": Scope.MESSAGES_READ,
+    "person": Scope.PEOPLE,
+    "webhook": Scope.WEBHOOKS,
+}
+"""The scope that opens the events of each kind of stream."""
+
+
 class Principal(Frozen):
     """The caller behind a request: which key, for which owner, with which scopes."""
 
@@ -42,6 +52,15 @@ class Principal(Frozen):
         """Raises `NotAllowed` when the key lacks `scope`."""
         if not self.may(scope):
             raise NotAllowed(f"This key lacks the scope {scope.value!r}.")
+
+    def readable_streams(self) -> tuple[str, ...]:
+        """The kinds of streams whose events the key may read: what stands before the slash of
+        their names. Raises `NotAllowed` when it may read none."""
+        kinds = tuple(kind for kind, scope in _READ_WITH.items() if self.may(scope))
+        if not kinds:
+            needed = ", ".join(repr(scope.value) for scope in _READ_WITH.values())
+            raise NotAllowed(f"This key may read no events; it needs one of the scopes {needed}.")
+        return kinds
 
 
 class ApiKey(Frozen):

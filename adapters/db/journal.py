@@ -167,10 +167,11 @@ def read_after(
     *,
     owner: str | None = None,
     stream: str | None = None,
+    kinds: Sequence[str] = (),
     types: Sequence[str] = (),
     limit: int = 100,
 ) -> list[JournalEvent]:
-    """Events after `position` in order of position.
+    """Events after `position` in order of position, of all kinds of streams when none is named.
 
     A reader that goes on from the last position it got misses nothing and sees nothing twice.
     """
@@ -179,6 +180,8 @@ def read_after(
         query = query.where(journal.c.owner == owner)
     if stream is not None:
         query = query.where(journal.c.stream == stream)
+    if kinds:
+        query = query.where(sa.or_(*(journal.c.stream.startswith(f"{kind}/") for kind in kinds)))
     if types:
         query = query.where(journal.c.type.in_(types))
     query = _settled(c, query).order_by(journal.c.position).limit(limit)

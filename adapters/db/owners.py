@@ -166,13 +166,14 @@ class OwnerJournal:
         position: int,
         *,
         stream: str | None = None,
+        kinds: Sequence[str] = (),
         types: Sequence[str] = (),
         limit: int = 100,
     ) -> list[JournalEvent]:
         """The owner's events after `position`, in order of position."""
         return await self._database.read(
             lambda c: journal.read_after(
-                c, position, owner=owner, stream=stream, types=types, limit=limit
+                c, position, owner=owner, stream=stream, kinds=kinds, types=types, limit=limit
             )
         )
 

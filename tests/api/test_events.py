@@ -2,9 +2,11 @@
 
 import pytest
 
+from domain.access import Scope
 from domain.meetings.messages import Answer, Cancellation, ProposedTime
 from domain.meetings.model import Partstat
 from tests.api.house import BASE_URL, NOW, House, slot
+from tests.api.message_bodies import mail
 
 
 @pytest.fixture
@@ -103,3 +105,35 @@ async def test_items_have_no_links_that_lead_nowhere(house: House) -> None:
 
     assert items
     assert not any("_links" in item for item in items)
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind"),
+    [
+        (Scope.MEETINGS_READ, "meeting"),
+        (Scope.MESSAGES_READ, "message"),
+        (Scope.PEOPLE, "person"),
+    ],
+)
+async def test_a_key_reads_the_events_that_its_scopes_open(
+    house: House, scope: Scope, kind: str
+) -> None:
+    await house.invited()
+    await house.post("/people", {"name": "Ada", "address": "ada@example.org", "zone": "UTC"})
+    await house.post("/messages", mail())
+    client = await house.client_of("main", scope)
+
+    shown = (await client.get("/events")).json()["_embedded"]["items"]
+    whole = (await house.client.get("/events")).json()["_embedded"]["items"]
+
+    assert {event["subject"].partition("/")[0] for event in shown} == {kind}
+    assert {event["id"] for event in shown} < {event["id"] for event in whole}
+
+
+async def test_a_key_that_may_only_write_reads_no_events(house: House) -> None:
+    client = await house.client_of("main", Scope.MESSAGES_WRITE)
+
+    for path in ("/events", "/events/stream"):
+        refused = await client.get(path)
+        assert refused.status_code == 403
+        assert "messages:read" in refused.json()["detail"]

@@ -98,7 +98,7 @@ async def test_a_key_may_come_in_its_own_header(house: House) -> None:
 @pytest.mark.parametrize("path", READS + STREAMS)
 async def test_reading_needs_the_scope(house: House, path: str) -> None:
     meeting_id = await house.invited()
-    client = await house.client_of("main", Scope.PEOPLE, Scope.MEETINGS_WRITE)
+    client = await house.client_of("main", Scope.MESSAGES_WRITE, Scope.MEETINGS_WRITE)
 
     answer = await client.get(path.format(id=meeting_id))
 
