@@ -5,7 +5,7 @@ Where the catcher stands in for them, an MX record of our domain would lead to t
 
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
-from adapters.smtp_listener import OWN_FAULT
+from adapters.smtp_session import OWN_FAULT
 from domain.values import domain_of
 
 _TIMEOUT = 30.0  # seconds

@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from adapters import smtp_listener
 from adapters.smtp_listener import SmtpListener, counted_peer
+from adapters.smtp_session import Bounds, MailHandler
 from tests.patience import until
+
+MAIL = ("MAIL FROM:<>", "RCPT TO:<ana@example.org>")
+DATA = ("DATA", "Subject: x\r\n\r\nx\r\n.")
 
 
 class Welcome:
@@ -25,15 +30,29 @@ class Welcome:
         return "250 2.0.0 Accepted"
 
 
+class Refusing(Welcome):
+    """Takes no mail."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return "552 5.3.4 This mail is too large"
+
+
 @asynccontextmanager
-async def listening(*, connections: int = 64, mail_within: float = 60.0) -> AsyncIterator[int]:
+async def listening(
+    handler: MailHandler | None = None,
+    *,
+    connections: int = 64,
+    speaks_lmtp: bool = False,
+    **bounds: Any,
+) -> AsyncIterator[int]:
     listener = SmtpListener(
-        Welcome(),
+        handler or Welcome(),
         hostname="parley.example",
         host="127.0.0.1",
         port=0,
         connections=connections,
-        mail_within=mail_within,
+        bounds=Bounds(**bounds),
+        speaks_lmtp=speaks_lmtp,
     )
     await listener.start()
     yield listener.port
@@ -60,6 +79,15 @@ class Call:
             self.writer.write(line.encode() + b"\r\n")
             answer = await self.reader.readline()
         return answer
+
+    async def say_for_ever(self, *lines: str) -> bytes:
+        """The 421 that ends it, or nothing where the connection just ended."""
+        while True:
+            for line in lines:
+                self.writer.write(line.encode() + b"\r\n")
+                answer = await self.reader.readline()
+                if answer[:3] in (b"421", b""):
+                    return answer
 
     async def end(self) -> None:
         self.writer.close()
@@ -138,6 +166,103 @@ async def test_a_mail_under_way_has_all_its_time() -> None:
             await call.end()
 
 
+NO_PROGRESS = {
+    "NOOP": ("NOOP",),
+    "RSET and another MAIL": ("RSET", "MAIL FROM:<>"),
+    "a greeting": ("HELO client", "MAIL FROM:<>"),
+    "recipients": ("RCPT TO:<ana@example.org>",),
+    "a mail that is refused": (*MAIL, *DATA),
+}
+
+
+@pytest.mark.parametrize("says", NO_PROGRESS.values(), ids=NO_PROGRESS)
+async def test_a_mail_that_is_begun_and_never_taken_keeps_no_place(says: tuple[str, ...]) -> None:
+    many = 1_000_000
+    async with listening(
+        Refusing(), connections=1, done_within=0.2, commands=many, errors=many
+    ) as port:
+        call = await Call.to(port)
+        await call.say("HELO client", "MAIL FROM:<>")
+
+        assert (await call.say_for_ever(*says)).startswith(b"421 4.4.2")
+        await until(lambda: _is_answered(port))
+        await call.end()
+
+
+async def test_data_that_never_ends_keeps_no_place() -> None:
+    async with listening(connections=1, done_within=0.2) as port:
+        call = await Call.to(port)
+        await call.say("HELO client", *MAIL, "DATA")
+
+        answer = asyncio.create_task(call.reader.readline())
+        while not answer.done():
+            call.writer.write(b"x\r\n")
+            await asyncio.wait([answer], timeout=0.01)
+
+        assert answer.result().startswith(b"421 4.4.2")
+        await until(lambda: _is_answered(port))
+        await call.end()
+
+
+class Slow(Welcome):
+    """Takes longer to keep a mail than a client may take to send it."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await asyncio.sleep(0.3)
+        return await super().handle_DATA(server, session, envelope)
+
+
+async def test_the_time_that_we_take_is_not_the_clients() -> None:
+    async with listening(Slow(), done_within=0.2) as port:
+        call = await Call.to(port)
+
+        assert (await call.say("HELO client", *MAIL, *DATA)).startswith(b"250")
+        await call.end()
+
+
+async def test_each_mail_that_is_taken_begins_the_time_anew() -> None:
+    async with listening(done_within=0.3, commands=8, errors=2) as port:
+        call = await Call.to(port)
+        await call.say("HELO client")
+
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            answer = await call.say("RCPT nonsense", *MAIL, *DATA)
+            assert answer.startswith(b"250")
+        await call.end()
+
+
+@pytest.mark.parametrize("speaks_lmtp", [False, True])
+async def test_endless_talk_without_a_mail_is_ended(speaks_lmtp: bool) -> None:
+    async with listening(commands=20, speaks_lmtp=speaks_lmtp) as port:
+        call = await Call.to(port)
+
+        assert (await call.say_for_ever("NOOP")).startswith(b"421 4.7.0 Too many commands")
+        assert await call.reader.read() == b""
+        await call.end()
+
+
+async def test_error_upon_error_is_ended() -> None:
+    async with listening(Refusing(), errors=4) as port:
+        call = await Call.to(port)
+        await call.say("HELO client", *MAIL)
+
+        assert (await call.say_for_ever("RCPT nonsense")).startswith(b"421 4.7.0 Too many errors")
+        assert await call.reader.read() == b""
+        await call.end()
+
+
+async def test_what_may_be_tried_again_is_no_error_of_the_client() -> None:
+    """A relay has more recipients than are taken at once, and brings its mails in an outage."""
+    async with listening(Forgetful(99), errors=1) as port:
+        call = await Call.to(port)
+        await call.say("HELO client")
+
+        for _ in range(5):
+            assert (await call.say(*MAIL, *DATA)).startswith(b"451")
+        await call.end()
+
+
 @pytest.mark.parametrize(
     ("address", "name"),
     [
@@ -158,14 +283,15 @@ def test_peers_are_counted_by_what_one_owner_has(address: str, name: str | None)
 
 
 class Forgetful(Welcome):
-    """Cannot keep its first mail; knows whom the others were for."""
+    """Cannot keep its first mails; knows whom the others were for."""
 
-    def __init__(self) -> None:
-        self.kept: list[list[str]] | None = None
+    def __init__(self, faults: int = 1) -> None:
+        self.faults = faults
+        self.kept: list[list[str]] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.kept is None:
-            self.kept = []
+        if self.faults:
+            self.faults -= 1
             raise OSError("the disk is full")
         self.kept.append(list(envelope.rcpt_tos))
         return await super().handle_DATA(server, session, envelope)
