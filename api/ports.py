@@ -243,26 +243,34 @@ class Probes(Protocol):
 
 
 class Strays(Protocol):
-    """Mail for an operator: the quarantine, and mails of the inbox by their ids there."""
+    """An owner's mail in quarantine, and in the inbox by its ids there; what is nobody's is the
+    operator's. What is another owner's is not found."""
 
-    async def newest(self, custody: Custody, limit: int, below: int | None = None) -> list[Stray]:
+    async def newest(
+        self, owner: str, custody: Custody, limit: int, below: int | None = None
+    ) -> list[Stray]:
         """Mails of the quarantine in that state, the newest first, from below that row."""
         ...
 
-    async def unreadable(self, limit: int) -> list[Stray]:
+    async def unreadable(self, owner: str, limit: int) -> list[Stray]:
         """Mails of the inbox that could not be read, the newest first."""
         ...
 
-    async def get(self, name: StrayName) -> Stray:
+    async def get(self, owner: str, name: StrayName) -> Stray:
         """Raises `NotFound`."""
         ...
 
-    async def raw(self, name: StrayName) -> bytes:
+    async def raw(self, owner: str, name: StrayName) -> bytes:
         """Its bytes. Raises `NotFound`, `Forgotten`."""
         ...
 
     async def replay(
-        self, name: StrayName, at: datetime, address: str | None = None, seen: int | None = None
+        self,
+        owner: str,
+        name: StrayName,
+        at: datetime,
+        address: str | None = None,
+        seen: int | None = None,
     ) -> Stray:
         """Give a mail of the quarantine to the inbox, at `address` or the one it names; or let
         one of the inbox be read again, for somebody who has seen `seen` replays of it.
@@ -272,7 +280,7 @@ class Strays(Protocol):
         """
         ...
 
-    async def discard(self, name: StrayName, at: datetime) -> Stray:
+    async def discard(self, owner: str, name: StrayName, at: datetime) -> Stray:
         """Repeating it changes nothing. Raises `NotFound`, `Refused`."""
         ...
 

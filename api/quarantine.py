@@ -61,9 +61,10 @@ async def list_quarantine(
     page: Annotated[QuarantinePage, Query()], request: Request, ports: PortsDep, caller: Admin
 ) -> Response:
     """`items` came by a way that cannot refuse and belong to nobody, or are beyond what is given
-    to a saga. `unreadable` are in the inbox, and their sagas know of them."""
-    found = await ports.strays.newest(page.state, page.limit + 1, page.before)
-    unreadable = await ports.strays.unreadable(UNREADABLE_SHOWN)
+    to a saga. `unreadable` are in the inbox, and their sagas know of them. Each owner sees its
+    own; what no owner's address was ever named for is seen by the operator, the owner `main`."""
+    found = await ports.strays.newest(caller.owner, page.state, page.limit + 1, page.before)
+    unreadable = await ports.strays.unreadable(caller.owner, UNREADABLE_SHOWN)
     query = page.model_dump(mode="json", exclude_defaults=True)
     return answer(request, quarantine_document(found, unreadable, page.limit, query))
 
@@ -78,7 +79,7 @@ async def read_stray(
 ) -> Response:
     """`q12` is a mail of the quarantine, `m34` any mail of the inbox."""
     offer_way_out(request, "collection", HERE)
-    return answer(request, stray_document(await ports.strays.get(mail_id)))
+    return answer(request, stray_document(await ports.strays.get(caller.owner, mail_id)))
 
 
 @router.post(
@@ -101,7 +102,9 @@ async def replay_stray(
     changes nothing."""
     offer_way_out(request, "collection", HERE)
     asked = body or ReplayBody()
-    stray = await ports.strays.replay(mail_id, ports.clock(), asked.address, asked.replays)
+    stray = await ports.strays.replay(
+        caller.owner, mail_id, ports.clock(), asked.address, asked.replays
+    )
     return answer(request, stray_document(stray))
 
 
@@ -115,7 +118,8 @@ async def discard_stray(
 ) -> Response:
     """Its bytes stay until their time is over. Repeating it changes nothing."""
     offer_way_out(request, "collection", HERE)
-    return answer(request, stray_document(await ports.strays.discard(mail_id, ports.clock())))
+    stray = await ports.strays.discard(caller.owner, mail_id, ports.clock())
+    return answer(request, stray_document(stray))
 
 
 @router.get(
@@ -130,7 +134,7 @@ async def discard_stray(
 async def read_raw(mail_id: StrayId, request: Request, ports: PortsDep, caller: Admin) -> Response:
     """To be saved, never shown: nothing in it was checked."""
     offer_way_out(request, "up", f"{HERE}/{mail_id}")
-    return raw_response(str(mail_id), await ports.strays.raw(mail_id))
+    return raw_response(str(mail_id), await ports.strays.raw(caller.owner, mail_id))
 
 
 def raw_response(name: str, raw: bytes) -> Response:

@@ -10,11 +10,8 @@ from adapters.db import keys
 from adapters.db.database import Database
 from adapters.db.schema import api_keys
 from adapters.secret import kept_or_made
-from domain.access import KEY_ENTROPY, ApiKey, Scope, key_hash, make_key, read_key
+from domain.access import KEY_ENTROPY, OPERATOR, ApiKey, Scope, key_hash, make_key, read_key
 from domain.errors import WrongKey
-
-OWNER = "main"
-"""The owner of everything in an embedded installation, unless a key says otherwise."""
 
 
 async def ensure_first_key(database: Database, path: Path, at: datetime) -> str:
@@ -50,7 +47,7 @@ def _settle(c: sa.Connection, text: str, at: datetime) -> bool:
 def _row(key_id: str, text: str, at: datetime) -> dict[str, object]:
     key = ApiKey(
         id=key_id,
-        owner=OWNER,
+        owner=OPERATOR,
         name="first key",
         scopes=frozenset({Scope.ADMIN}),
         secret_hash=key_hash(text),

@@ -9,10 +9,9 @@ from rich.table import Table
 
 from adapters.db.keys import SqlKeys
 from adapters.db.opening import open_database
-from console.first_key import OWNER
 from console.ground import now
 from console.running import Running, find_running
-from domain.access import ApiKey, Scope
+from domain.access import OPERATOR, ApiKey, Scope
 from domain.errors import BadInput
 from settings import Settings
 
@@ -32,7 +31,7 @@ class KeyBook:
         wanted = [_scope(scope) for scope in scopes]
         if self._running:
             return _plain(self._running.call("POST", "/keys", {"name": name, "scopes": wanted}))
-        key, text = await self._directly(lambda keys: keys.create(OWNER, name, wanted, now()))
+        key, text = await self._directly(lambda keys: keys.create(OPERATOR, name, wanted, now()))
         return {**_shown(key), "key": text}
 
     async def list(self) -> list[Key]:
@@ -40,14 +39,14 @@ class KeyBook:
         if self._running:
             found = self._running.call("GET", "/keys")
             return [_plain(item) for item in found["_embedded"]["items"]]
-        return [_shown(key) for key in await self._directly(lambda keys: keys.list_of(OWNER))]
+        return [_shown(key) for key in await self._directly(lambda keys: keys.list_of(OPERATOR))]
 
     async def revoke(self, key_id: str) -> None:
         """Make a key open nothing from now on. Raises `NotFound`."""
         if self._running:
             self._running.call("DELETE", f"/keys/{key_id}")
             return
-        await self._directly(lambda keys: keys.revoke(OWNER, key_id, now()))
+        await self._directly(lambda keys: keys.revoke(OPERATOR, key_id, now()))
 
     async def _directly(self, work: Callable[[SqlKeys], Coroutine[Any, Any, Any]]) -> Any:
         database = open_database(self._settings.database, migrate=self._settings.is_embedded)

@@ -12,6 +12,7 @@ from adapters.db.opening import open_database
 from adapters.db.strays import SqlStrays
 from console.ground import now
 from console.running import Running, find_running
+from domain.access import OPERATOR
 from domain.errors import BadInput
 from domain.inbox.quarantine import Custody, Stray, StrayName, read_name
 from domain.values import as_address
@@ -22,7 +23,7 @@ _MOST = 200
 
 
 class StrayBook:
-    """The quarantine of an installation, whether it runs or not."""
+    """The operator's quarantine of an installation, whether it runs or not."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,7 +39,10 @@ class StrayBook:
             return [_plain(item) for item in [*found["items"], *found["unreadable"]]]
 
         async def work(strays: SqlStrays) -> Sequence[Stray]:
-            return [*await strays.newest(custody, _MOST), *await strays.unreadable(_MOST)]
+            return [
+                *await strays.newest(OPERATOR, custody, _MOST),
+                *await strays.unreadable(OPERATOR, _MOST),
+            ]
 
         return [_shown(stray) for stray in await self._directly(work)]
 
@@ -51,8 +55,8 @@ class StrayBook:
         given = None if address is None else as_address(address)
 
         async def work(strays: SqlStrays) -> Stray:
-            seen = (await strays.get(name)).replays
-            return await strays.replay(name, now(), given, seen)
+            seen = (await strays.get(OPERATOR, name)).replays
+            return await strays.replay(OPERATOR, name, now(), given, seen)
 
         return _shown(await self._directly(work))
 
@@ -61,7 +65,7 @@ class StrayBook:
         name = read_name(mail_id)
         if self._running:
             return _plain(self._running.call("POST", f"/quarantine/{name}/discard"))
-        return _shown(await self._directly(lambda strays: strays.discard(name, now())))
+        return _shown(await self._directly(lambda strays: strays.discard(OPERATOR, name, now())))
 
     async def _directly(self, work: Callable[[SqlStrays], Coroutine[Any, Any, Any]]) -> Any:
         database = open_database(self._settings.database, migrate=self._settings.is_embedded)

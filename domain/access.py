@@ -29,6 +29,11 @@ class Scope(StrEnum):
     ADMIN = "admin"  # keys themselves, and everything else
 
 
+OPERATOR = "main"
+"""The owner who runs the installation: its first key is theirs, and so are those that are made by
+command. What belongs to nobody is the operator's; what belongs to another owner is not."""
+
+
 _READ_WITH: Mapping[str, Scope] = {
     "meeting": Scope.MEETINGS_READ,
     "message": Scope.MESSAGES_READ,

@@ -15,6 +15,11 @@ _FIND = (
     .where(capabilities.c.token_hash == sa.bindparam("hash"))
     .where(capabilities.c.revoked_at.is_(None))
 )
+_FIND_REVOKED = (
+    sa.select(capabilities)
+    .where(capabilities.c.token_hash == sa.bindparam("hash"))
+    .where(capabilities.c.revoked_at.is_not(None))
+)
 _OF_STREAM = (
     sa.select(capabilities)
     .where(capabilities.c.stream == sa.bindparam("stream"))
@@ -68,6 +73,12 @@ def _row(capability: Capability, token: str, at: datetime) -> dict[str, object]:
 def find(c: sa.Connection, purpose: Purpose, token: str) -> Capability | None:
     """What `token` opens for `purpose`; None for unknown and for revoked ones alike."""
     row = c.execute(_FIND, {"hash": token_hash(purpose, token)}).first()
+    return None if row is None else _capability(row)
+
+
+def find_revoked(c: sa.Connection, purpose: Purpose, token: str) -> Capability | None:
+    """What `token` opened before it was revoked: it tells whose a mail is, and opens nothing."""
+    row = c.execute(_FIND_REVOKED, {"hash": token_hash(purpose, token)}).first()
     return None if row is None else _capability(row)
 
 

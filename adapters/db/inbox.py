@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
-from adapters.db import inputs
+from adapters.db import belonging, inputs
 from adapters.db.bell import ring_after_commit
 from adapters.db.schema import inbox, outbox, parties, people
 from domain.access import Capability, Purpose
@@ -67,6 +67,7 @@ def accept(
         "raw": raw,
         "received_at": received_at,
         "about": about and _message_of(c, capability, about),
+        "owner": belonging.owner_of(c, capability.stream),
     }
     id, copies = c.execute(_ACCEPT, row).one()
     if copies > 1:

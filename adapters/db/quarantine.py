@@ -21,6 +21,7 @@ def keep(
     c: sa.Connection,
     *,
     key: str,
+    owner: str,
     reason: Reason,
     mail_from: str,
     recipient: str,
@@ -31,6 +32,7 @@ def keep(
     """Keep a mail under its `key`; another copy is counted, and otherwise changes nothing."""
     row = {
         "key": key,
+        "owner": owner,
         "reason": reason.value,
         "mail_from": scrubbed(mail_from, limit=320),
         "recipient": scrubbed(recipient, limit=320),
@@ -47,9 +49,14 @@ _IN_QUARANTINE = sa.select(
         quarantine.c[name]
         for name in (
             *("id", "state", "reason", "source", "mail_from", "recipient", "received_at"),
-            *("settled_at", "copies", "inbox_id", "raw_forgotten_at"),
+            *("settled_at", "copies", "raw_forgotten_at"),
         )
     ),
+    # Nothing of a mail that was given to another owner.
+    sa.select(inbox.c.id)
+    .where(inbox.c.id == quarantine.c.inbox_id, inbox.c.owner == quarantine.c.owner)
+    .scalar_subquery()
+    .label("inbox_id"),
     sa.func.length(quarantine.c.raw).label("octets"),
 )
 _IN_INBOX = sa.select(
@@ -63,52 +70,60 @@ _IN_INBOX = sa.select(
     sa.func.length(inbox.c.raw).label("octets"),
 )
 _BELOW = sa.bindparam("below", type_=sa.BigInteger)
+_OWNER = sa.bindparam("of_owner", type_=sa.Text)
 _NEWEST = (
-    _IN_QUARANTINE.where(quarantine.c.state == sa.bindparam("wanted"), quarantine.c.id < _BELOW)
+    _IN_QUARANTINE.where(quarantine.c.state == sa.bindparam("wanted"))
+    .where(quarantine.c.owner == _OWNER, quarantine.c.id < _BELOW)
     .order_by(quarantine.c.id.desc())
     .limit(sa.bindparam("most"))
 )
 _UNREADABLE = (
     # Spelled as the partial index is, which serves it.
-    _IN_INBOX.where(sa.text(f"verdict = '{Verdict.UNREADABLE.value}'"), inbox.c.id < _BELOW)
+    _IN_INBOX.where(sa.text(f"verdict = '{Verdict.UNREADABLE.value}'"))
+    .where(inbox.c.owner == _OWNER, inbox.c.id < _BELOW)
     .order_by(inbox.c.id.desc())
     .limit(sa.bindparam("most"))
 )
 _TOP = 2**62
 
 
-def newest(c: sa.Connection, custody: Custody, limit: int, below: int | None = None) -> list[Stray]:
-    """Mails of the quarantine in that state, the newest first, from below that row."""
-    values = {"wanted": custody.value, "most": limit, "below": below or _TOP}
+def newest(
+    c: sa.Connection, owner: str, custody: Custody, limit: int, below: int | None = None
+) -> list[Stray]:
+    """The owner's mails of the quarantine in that state, the newest first, from below that row."""
+    values = {"of_owner": owner, "wanted": custody.value, "most": limit, "below": below or _TOP}
     return [_stray(row) for row in c.execute(_NEWEST, values).mappings()]
 
 
-def unreadable(c: sa.Connection, limit: int, below: int | None = None) -> list[Stray]:
-    """Mails of the inbox that could not be read, the newest first."""
-    values = {"most": limit, "below": below or _TOP}
+def unreadable(c: sa.Connection, owner: str, limit: int, below: int | None = None) -> list[Stray]:
+    """The owner's mails of the inbox that could not be read, the newest first."""
+    values = {"of_owner": owner, "most": limit, "below": below or _TOP}
     return [_arrived(row) for row in c.execute(_UNREADABLE, values).mappings()]
 
 
-_ONE_IN_QUARANTINE = _IN_QUARANTINE.where(quarantine.c.id == sa.bindparam("of"))
-_ONE_IN_INBOX = _IN_INBOX.where(inbox.c.id == sa.bindparam("of"))
-_LOCK = sa.select(quarantine.c.id).where(quarantine.c.id == sa.bindparam("of")).with_for_update()
-_LOCK_IN_INBOX = sa.select(inbox.c.id).where(inbox.c.id == sa.bindparam("of")).with_for_update()
+_ONE = (quarantine.c.id == sa.bindparam("of"), quarantine.c.owner == _OWNER)
+_ONE_ARRIVED = (inbox.c.id == sa.bindparam("of"), inbox.c.owner == _OWNER)
+_GET = _IN_QUARANTINE.where(*_ONE)
+_GET_ARRIVED = _IN_INBOX.where(*_ONE_ARRIVED)
+_LOCK = sa.select(quarantine.c.id).where(*_ONE).with_for_update()
+_LOCK_ARRIVED = sa.select(inbox.c.id).where(*_ONE_ARRIVED).with_for_update()
 
 
-def get(c: sa.Connection, name: StrayName) -> Stray:
-    """Raises `NotFound`."""
-    query = _ONE_IN_INBOX if name.in_inbox else _ONE_IN_QUARANTINE
-    row = c.execute(query, {"of": name.row}).mappings().first()
+def get(c: sa.Connection, owner: str, name: StrayName) -> Stray:
+    """Raises `NotFound`, also for another owner's."""
+    query = _GET_ARRIVED if name.in_inbox else _GET
+    row = c.execute(query, {"of": name.row, "of_owner": owner}).mappings().first()
     if row is None:
         raise NotFound("There is no such mail.")
     return _arrived(row) if name.in_inbox else _stray(row)
 
 
-def hold(c: sa.Connection, name: StrayName) -> Stray:
+def hold(c: sa.Connection, owner: str, name: StrayName) -> Stray:
     """As `get`, with the row locked until the transaction ends: of two operators at once the
     second sees what the first did."""
-    c.execute(_LOCK_IN_INBOX if name.in_inbox else _LOCK, {"of": name.row})
-    return get(c, name)
+    query = _LOCK_ARRIVED if name.in_inbox else _LOCK
+    c.execute(query, {"of": name.row, "of_owner": owner})
+    return get(c, owner, name)
 
 
 _RAW = sa.select(quarantine.c.raw).where(quarantine.c.id == sa.bindparam("of"))
@@ -116,7 +131,7 @@ _RAW_IN_INBOX = sa.select(inbox.c.raw).where(inbox.c.id == sa.bindparam("of"))
 
 
 def raw_of(c: sa.Connection, name: StrayName) -> bytes:
-    """The bytes of a mail; empty where they were forgotten."""
+    """The bytes of a mail that `get` gave; empty where they were forgotten."""
     found = c.execute(_RAW_IN_INBOX if name.in_inbox else _RAW, {"of": name.row}).scalar()
     return bytes(found or b"")
 

@@ -7,6 +7,7 @@ Instants are microseconds since 1970 (see `columns`).
 import sqlalchemy as sa
 
 from adapters.db.columns import InstantColumn, Json, RowId
+from domain.access import OPERATOR
 
 metadata = sa.MetaData(
     naming_convention={
@@ -216,6 +217,7 @@ inbox = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False, server_default="1"),  # of its token
     sa.Column("replays", sa.Integer, nullable=False, server_default="0"),
     _maybe_at("raw_forgotten_at"),  # `raw` is empty since
+    _text("owner", server_default=OPERATOR),
     sa.Index("ix_inbox_stream", "stream", "id"),
     # What an address holds is counted at every RCPT; rows would have to be read past `raw`.
     sa.Index("ix_inbox_token", "stream", "party", "purpose", "received_at", "read_at"),
@@ -227,6 +229,7 @@ inbox = sa.Table(
     ),
     sa.Index(
         "ix_inbox_unreadable",
+        "owner",
         "id",
         sqlite_where=sa.text("verdict = 'unreadable'"),
         postgresql_where=sa.text("verdict = 'unreadable'"),
@@ -425,7 +428,8 @@ quarantine = sa.Table(
     sa.Column("inbox_id", sa.BigInteger, nullable=True),  # what a replay made of it
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),
     _maybe_at("raw_forgotten_at"),  # `raw` is empty since
-    sa.Index("ix_quarantine_state", "state", "id"),
+    _text("owner", server_default=OPERATOR),
+    sa.Index("ix_quarantine_state", "state", "owner", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -14,9 +14,10 @@ from typing import NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from adapters.db import capabilities, inbox, quarantine, signed_requests
+from adapters.db.belonging import owner_of
 from adapters.db.database import Database
 from adapters.intake.rates import PeerRate
-from domain.access import Capability, TokenAddress, read_token_address
+from domain.access import OPERATOR, Capability, TokenAddress, read_token_address
 from domain.errors import Unavailable
 from domain.inbox.acceptance import (
     PURPOSES,
@@ -141,7 +142,20 @@ class Reception:
         is_anybodys = any(one.admission is not Admission.UNKNOWN for one in outcomes)
         if is_anybodys or mail.source.way.may_refuse:
             return outcomes
-        return (self._quarantine(c, mail, recipients[0], Reason.NOBODY), *outcomes[1:])
+        found |= self._keep_for_nobody(c, mail, opened)
+        return tuple(found[one] for one in recipients)
+
+    def _keep_for_nobody(
+        self, c: sa.Connection, mail: _Mail, opened: Sequence[_Addressed]
+    ) -> dict[str, Outcome]:
+        """For everybody whose address it was once, or else for the operator; by recipient."""
+        found = {}
+        for one in opened:
+            former = _former(c, one)
+            if former is not None:
+                found[one.recipient] = self._quarantine(c, mail, one, former, Reason.NOBODY)
+        first = opened[0]
+        return found or {first.recipient: self._quarantine(c, mail, first, None, Reason.NOBODY)}
 
     def _keep_for(
         self, c: sa.Connection, mail: _Mail, one: _Addressed, excess: Reason | None
@@ -151,7 +165,7 @@ class Reception:
         if excess is Reason.TOO_LARGE and mail.source.way.may_refuse:
             return Outcome(recipient=one.recipient, admission=Admission.TOO_LARGE)
         if excess is not None:
-            return self._quarantine(c, mail, one.recipient, excess)
+            return self._quarantine(c, mail, one, one.capability, excess)
         key = message_key(one.named.mark, mail.raw)
         if not inbox.is_copy(c, key):
             now = self._now()
@@ -169,19 +183,27 @@ class Reception:
             )
         return Outcome(recipient=one.recipient, admission=Admission.ACCEPTED, key=key)
 
-    def _quarantine(self, c: sa.Connection, mail: _Mail, recipient: str, reason: Reason) -> Outcome:
-        key = message_key(recipient, mail.raw)
+    def _quarantine(
+        self,
+        c: sa.Connection,
+        mail: _Mail,
+        one: _Addressed,
+        belongs_to: Capability | None,
+        reason: Reason,
+    ) -> Outcome:
+        key = message_key(one.recipient, mail.raw)
         quarantine.keep(
             c,
             key=key,
+            owner=OPERATOR if belongs_to is None else owner_of(c, belongs_to.stream),
             reason=reason,
             mail_from=mail.mail_from,
-            recipient=recipient,
+            recipient=one.recipient,
             source=mail.source.way.value,
             raw=mail.raw,
             received_at=self._now(),
         )
-        return Outcome(recipient=recipient, admission=Admission.QUARANTINED, key=key)
+        return Outcome(recipient=one.recipient, admission=Admission.QUARANTINED, key=key)
 
 
 def _once(
@@ -194,3 +216,10 @@ def _once(
     if not worst(outcomes).must_come_again:
         signed_requests.answer(c, signed, [one.model_dump(mode="json") for one in outcomes])
     return outcomes
+
+
+def _former(c: sa.Connection, one: _Addressed) -> Capability | None:
+    """Whose a dead address was, None for one that never lived."""
+    if one.named is None:
+        return None
+    return capabilities.find_revoked(c, one.named.purpose, one.named.token)

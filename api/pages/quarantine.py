@@ -44,8 +44,9 @@ class QuarantinePages:
     async def show(self, request: Request, session: Session) -> Response:
         """The newest mails that wait for somebody, and those that could not be read."""
         session.principal.needs(Scope.ADMIN)
-        kept = await self._ports.strays.newest(Custody.KEPT, _MOST)
-        unreadable = await self._ports.strays.unreadable(_MOST)
+        owner = session.principal.owner
+        kept = await self._ports.strays.newest(owner, Custody.KEPT, _MOST)
+        unreadable = await self._ports.strays.unreadable(owner, _MOST)
         return self._pages.render(
             "desk_quarantine.html",
             kept=[_entry(stray) for stray in kept],
@@ -59,7 +60,7 @@ class QuarantinePages:
         """The mail as it came, as a file to save."""
         session.principal.needs(Scope.ADMIN)
         name = _name(request)
-        return raw_response(str(name), await self._ports.strays.raw(name))
+        return raw_response(str(name), await self._ports.strays.raw(session.principal.owner, name))
 
     async def replay(self, request: Request, session: Session) -> Response:
         """Give a mail to the inbox, or have it read again."""
@@ -67,6 +68,7 @@ class QuarantinePages:
         fields, _ = await self._guard.posted(request, session)
         typed, seen = fields.get("address", "").strip(), fields.get("replays", "")
         await self._ports.strays.replay(
+            session.principal.owner,
             _name(request),
             self._ports.clock(),
             as_address(scrubbed(typed, limit=320)) if typed else None,
@@ -78,7 +80,9 @@ class QuarantinePages:
         """Be done with a mail."""
         session.principal.needs(Scope.ADMIN)
         await self._guard.posted(request, session)
-        await self._ports.strays.discard(_name(request), self._ports.clock())
+        await self._ports.strays.discard(
+            session.principal.owner, _name(request), self._ports.clock()
+        )
         return see_other(_HERE)
 
 

@@ -69,6 +69,13 @@ def own_subject(stream: str) -> str | None:
     return stream.removeprefix(_EXTERNAL).partition("/")[2]
 
 
+def external_owner(stream: str) -> str | None:
+    """Whose own subject a stream is; None for other streams."""
+    if not stream.startswith(_EXTERNAL):
+        return None
+    return stream.removeprefix(_EXTERNAL).partition("/")[0]
+
+
 def returning_stream(stream: str, address: str) -> str:
     """The stream that what comes back of an integrator's mails about `stream` to one address is
     kept under: what one recipient was told must not speak of another's mail. It names nobody."""

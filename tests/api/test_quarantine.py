@@ -134,6 +134,24 @@ async def test_only_administrators_see_it(house: House) -> None:
     assert (await reader.post("/quarantine/q1/discard")).status_code == 403
 
 
+async def test_an_administrator_of_another_owner_finds_none_of_it(house: House) -> None:
+    await quarantined(house)
+    envelope = Envelope(mail_from=ANA, recipients=(ours(),))
+    await Reception(house.database, MAIL_DOMAIN).accept(MAIL, envelope, Source(way=Way.SMTP))
+    await read(house.database)
+    stranger = await house.client_of("other", Scope.ADMIN)
+
+    listed = (await stranger.get("/quarantine")).json()
+    assert listed["_embedded"] == {"items": [], "unreadable": []}
+    for name in ("q1", "m1"):
+        for path in (f"/quarantine/{name}", f"/quarantine/{name}/raw"):
+            assert (await stranger.get(path)).status_code == 404
+            assert (await house.client.get(path)).status_code == 200
+        for deed in ("replay", "discard"):
+            asked = await stranger.post(f"/quarantine/{name}/{deed}")
+            assert asked.status_code == 404, (name, deed)
+
+
 @pytest.mark.parametrize("name", ["q7", "m7", "x1", "q", "%00"])
 async def test_unknown_names_are_not_found(house: House, name: str) -> None:
     assert (await house.client.get(f"/quarantine/{name}")).status_code == 404

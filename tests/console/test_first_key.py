@@ -8,8 +8,8 @@ import pytest
 from adapters.db.database import Database
 from adapters.db.keys import SqlKeys
 from adapters.db.opening import open_database
-from console.first_key import OWNER, ensure_first_key
-from domain.access import Scope, read_key
+from console.first_key import ensure_first_key
+from domain.access import OPERATOR, Scope, read_key
 
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ async def test_the_first_key_stays_the_same_and_may_do_everything(
 
     assert first == again
     principal = await SqlKeys(sqlite_database).principal(first, NOW)
-    assert (principal.owner, principal.may(Scope.MEETINGS_WRITE)) == (OWNER, True)
+    assert (principal.owner, principal.may(Scope.MEETINGS_WRITE)) == (OPERATOR, True)
 
 
 async def test_a_key_whose_row_was_lost_in_a_crash_is_made_good(
@@ -43,7 +43,7 @@ async def test_a_key_that_no_longer_works_is_replaced(
     path = tmp_path / "api-key"
     first = await ensure_first_key(sqlite_database, path, NOW)
     if damage == "revoked":
-        await SqlKeys(sqlite_database).revoke(OWNER, read_key(first), NOW)
+        await SqlKeys(sqlite_database).revoke(OPERATOR, read_key(first), NOW)
     else:
         path.write_text(first[:-3])
 

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from adapters.db import installation, migrating, outbox_claims
 from adapters.db.faults import DatabaseDown
 from adapters.db.opening import SchemaOutdated, migrate, open_database, schema_version
-from adapters.db.schema import metadata, outbox
+from adapters.db.schema import inbox, metadata, outbox
 from domain.errors import BadInput, Unavailable
 from tests.adapters.outbox_rows import NOON
 from tests.postgres import PostgresServer
@@ -203,3 +203,43 @@ async def test_mail_of_a_database_of_the_ground_floor_goes_on_as_it_was(
     assert [row.state for row in rows] == ["claimed", "claimed", "sent", "failed", "uncertain"]
     assert [row.proof for row in rows] == [None, None, "reply", None, None]
     assert {row.folded_recipient for row in rows} == {"ana@example.org"}
+
+
+_OLD_MEETING = sa.text(
+    """
+    INSERT INTO meetings (id, owner, title, description, location, organizer, terms, status,
+                          sequence, version, created_at, updated_at)
+    VALUES ('7f3a', 'shop', 'Tea', '', '', '', '{}', 'negotiating', 0, 1, 5, 5)
+    """
+)
+_OLD_MAIL = sa.text(
+    """
+    INSERT INTO inbox (key, stream, party, purpose, mail_from, source, raw, received_at)
+    VALUES (:stream, :stream, 1, 'r', '', 'smtp', :raw, 5)
+    """
+)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+async def test_mail_that_came_before_is_its_owners(
+    engine: str, tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    name = postgres_server.create() if engine == "postgresql" else ""
+    url = postgres_server.url(name) if name else f"sqlite:///{tmp_path / 'old.db'}"
+    old = _migrate_to(url, "0002")
+    streams = ("meeting/7f3a", "external/club/order/7", "probe/1")
+    with old.begin() as c:
+        c.execute(_OLD_MEETING)
+        for stream in streams:
+            c.execute(_OLD_MAIL, {"stream": stream, "raw": b"x"})
+    old.dispose()
+
+    migrate(url)
+
+    database = open_database(url)
+    query = sa.select(inbox.c.owner).order_by(inbox.c.id)
+    owners = await database.read(lambda c: c.execute(query).scalars().all())
+    await database.close()
+    if name:
+        postgres_server.drop(name)
+    assert owners == ["shop", "club", "main"]

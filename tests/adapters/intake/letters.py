@@ -12,6 +12,7 @@ from adapters.db import inbox as arrivals
 from adapters.db.database import Database
 from adapters.db.schema import inbox, inputs
 from domain.access import Capability, Purpose, derive_token, token_address
+from domain.inbox.acceptance import NESTING_LIMIT
 from domain.inbox.model import Reading, Verdict
 from domain.meetings.model import Terms
 from domain.meetings.requests import MeetingOrder, PartyOrder
@@ -24,9 +25,12 @@ ANA, BEN = "ana@example.org", "ben@example.net"
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 MAIL = b"From: ana@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: yes\r\n\r\nfine\r\n"
+NESTED = MAIL + b"Content-Type: multipart/mixed; boundary=b\r\n" * (NESTING_LIMIT + 1)
 
 
-async def given_a_meeting(database: Database) -> None:
+async def given_a_meeting(
+    database: Database, *, owner: str = "main", meeting_id: str = "7f3a"
+) -> None:
     """Ana (1) and Ben (2) are asked to meet; nothing has been mailed yet."""
     start = NOW + timedelta(days=7)
     order = MeetingOrder(
@@ -39,17 +43,17 @@ async def given_a_meeting(database: Database) -> None:
     )
     await database.write(
         lambda c: meetings.request(
-            c, meeting_id="7f3a", owner="main", order=order, secret=SECRET, at=NOW
+            c, meeting_id=meeting_id, owner=owner, order=order, secret=SECRET, at=NOW
         )
     )
 
 
-def token(purpose: Purpose = Purpose.REPLY, party: int = 1) -> str:
-    return derive_token(SECRET, Capability(purpose=purpose, stream=STREAM, party=party))
+def token(purpose: Purpose = Purpose.REPLY, party: int = 1, stream: str = STREAM) -> str:
+    return derive_token(SECRET, Capability(purpose=purpose, stream=stream, party=party))
 
 
-def address(purpose: Purpose = Purpose.REPLY, party: int = 1) -> str:
-    return token_address(purpose, token(purpose, party), DOMAIN)
+def address(purpose: Purpose = Purpose.REPLY, party: int = 1, stream: str = STREAM) -> str:
+    return token_address(purpose, token(purpose, party, stream), DOMAIN)
 
 
 async def revoke(database: Database, purpose: Purpose = Purpose.REPLY, party: int = 1) -> None:

@@ -14,7 +14,6 @@ from adapters.intake.rates import PeerRate
 from domain.access import Purpose, token_address
 from domain.errors import Unavailable
 from domain.inbox.acceptance import (
-    NESTING_LIMIT,
     SIZE_LIMIT,
     Admission,
     Envelope,
@@ -27,6 +26,7 @@ from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
     MAIL,
+    NESTED,
     address,
     given_a_meeting,
     kept,
@@ -36,7 +36,6 @@ from tests.adapters.intake.letters import (
 from tests.postgres import PostgresServer
 
 SMTP, IMAP = Source(way=Way.SMTP), Source(way=Way.IMAP)
-NESTED = MAIL + b"Content-Type: multipart/mixed; boundary=b\r\n" * (NESTING_LIMIT + 1)
 UNKNOWN = token_address(Purpose.REPLY, "a" * 26, DOMAIN)
 
 

@@ -52,7 +52,7 @@ async def test_a_discarded_mail_leaves_the_list(desk: Visitor) -> None:
 
     await desk.send(form_to(page, DISCARD))
 
-    assert not {REPLAY, DISCARD} & set(actions_of(await desk.get("/desk/quarantine")))
+    assert not {"replay", "discard"} & set(actions_of(await desk.get("/desk/quarantine")))
 
 
 async def test_the_bytes_are_a_file_to_save(desk: Visitor) -> None:
@@ -60,6 +60,16 @@ async def test_the_bytes_are_a_file_to_save(desk: Visitor) -> None:
 
     assert answer.content == MAIL
     assert answer.headers["content-disposition"].startswith("attachment")
+
+
+async def test_another_owner_has_a_page_of_its_own(desk: Visitor, house: House) -> None:
+    page = await desk.get("/desk/quarantine")
+    other = await signed_in(house, Scope.ADMIN, owner="other")
+    theirs = await other.get("/desk/quarantine")
+
+    assert "replay" in actions_of(page)
+    assert "replay" not in actions_of(theirs)
+    assert (await other.get("/desk/quarantine/q1/raw")).status_code == 404
 
 
 async def test_it_is_for_administrators_only(desk: Visitor, house: House) -> None:
