@@ -167,6 +167,11 @@ async def _take(
     ports: Ports, raw: bytes, envelope: Envelope, way: Way, signed: SignedRequest | None = None
 ) -> Response:
     outcomes = await ports.reception.accept(raw, envelope, Source(way=way, signed=signed))
+    if any(one.waits_for_somebody for one in outcomes):
+        raise Unavailable(
+            "Quarantine holds as much of such mail as it may: an operator must replay or discard "
+            "some of it. Try again later; what was taken is not taken twice."
+        )
     if worst(outcomes).must_come_again:
         raise Unavailable("Too much has come to this mailbox; try again later.")
     return JSONResponse({"outcomes": [_shown(one) for one in outcomes]})

@@ -108,7 +108,8 @@ def stray_table(mails: Sequence[Mail]) -> str:
         return "Nothing needs an operator."
     table = Table("id", "state", "why", "came", "by", "from", "to")
     for mail in mails:
-        cells = (mail["id"], mail["state"], mail["reason"], mail["received_at"][:16])
+        state = mail["state"] + (", bytes forgotten" if mail["raw_forgotten_at"] else "")
+        cells = (mail["id"], state, mail["reason"], mail["received_at"][:16])
         table.add_row(*cells, mail["source"], mail["mail_from"], mail["recipient"])
     page = io.StringIO()
     Console(file=page, width=140).print(table)

@@ -6,9 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
 
-from adapters.db.schema import inbox, quarantine
+from adapters.db.schema import IS_HELD, inbox, quarantine
 from domain.errors import NotFound
 from domain.inbox.acceptance import Reason
+from domain.inbox.load import Holding
 from domain.inbox.model import Verdict
 from domain.inbox.quarantine import Custody, Stray, StrayName
 from domain.values import scrubbed
@@ -22,6 +23,7 @@ def keep(
     *,
     key: str,
     owner: str,
+    holding: str,
     reason: Reason,
     mail_from: str,
     recipient: str,
@@ -29,10 +31,12 @@ def keep(
     raw: bytes,
     received_at: datetime,
 ) -> None:
-    """Keep a mail under its `key`; another copy is counted, and otherwise changes nothing."""
+    """Keep a mail under its `key`, as a part of its `holding`; another copy is counted, and
+    otherwise changes nothing."""
     row = {
         "key": key,
         "owner": owner,
+        "holding": holding,
         "reason": reason.value,
         "mail_from": scrubbed(mail_from, limit=320),
         "recipient": scrubbed(recipient, limit=320),
@@ -42,6 +46,30 @@ def keep(
         "state": Custody.KEPT.value,
     }
     c.execute(_KEEP, row)
+
+
+_COUNT = (
+    sa.update(quarantine)
+    .where(quarantine.c.key == sa.bindparam("of_key"))
+    .values(copies=quarantine.c.copies + 1)
+)
+
+
+def is_copy(c: sa.Connection, key: str) -> bool:
+    """Whether this mail is in quarantine already; then the copy is counted. For whoever must know
+    before `keep`, which counts as well."""
+    return bool(c.execute(_COUNT, {"of_key": key}).rowcount)
+
+
+_HOLDING = sa.select(
+    sa.func.count().label("mails"),
+    sa.func.coalesce(sa.func.sum(sa.func.length(quarantine.c.raw)), 0).label("octets"),
+).where(sa.text(IS_HELD), quarantine.c.holding == sa.bindparam("of"))
+
+
+def holding_of(c: sa.Connection, name: str) -> Holding:
+    """What is kept under `name` and takes room."""
+    return Holding(**c.execute(_HOLDING, {"of": name}).mappings().one())
 
 
 _IN_QUARANTINE = sa.select(

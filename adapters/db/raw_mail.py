@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from adapters.db import outbox_raw
 from adapters.db.schema import inbox, quarantine
-from domain.inbox.quarantine import Custody
 
 _BEFORE = sa.bindparam("before", type_=inbox.c.received_at.type)
 _MOST = sa.bindparam("most", type_=sa.Integer)
@@ -32,18 +31,14 @@ def _emptying(
 
 _STATEMENTS = (
     _emptying(inbox, inbox.c.received_at, inbox.c.read_at.is_not(None)),
-    _emptying(
-        quarantine,
-        quarantine.c.settled_at,
-        quarantine.c.state.in_([Custody.REPLAYED.value, Custody.DISCARDED.value]),
-    ),
+    _emptying(quarantine, quarantine.c.received_at),
 )
 
 
 def forget(c: sa.Connection, before: datetime, at: datetime, most: int) -> int:
-    """Empty the bytes of up to `most` mails of each kind that came, or were settled, before that
-    instant: mails that were read, messages that will not be sent again, and settled quarantine.
-    Returns how many that were."""
+    """Empty the bytes of up to `most` mails of each kind that came before that instant: mails that
+    were read, messages that will not be sent again, and mails in quarantine, whether somebody
+    settled them or not. Returns how many that were."""
     values = {"before": before, "at": at, "most": most}
     emptied = sum(c.execute(statement, values).rowcount for statement in _STATEMENTS)
     return emptied + outbox_raw.forget(c, before, at, most)

@@ -412,6 +412,9 @@ suppressions = sa.Table(
     sqlite_autoincrement=True,
 )
 
+IS_HELD = "state = 'kept' AND raw_forgotten_at IS NULL"
+"""The mails in quarantine that take room until somebody settles them."""
+
 quarantine = sa.Table(
     "quarantine",
     metadata,
@@ -429,7 +432,20 @@ quarantine = sa.Table(
     sa.Column("copies", sa.Integer, nullable=False, server_default="1"),
     _maybe_at("raw_forgotten_at"),  # `raw` is empty since
     _text("owner", server_default=OPERATOR),
+    _text("holding", server_default=""),  # what it counts against: an address, or a way in
     sa.Index("ix_quarantine_state", "state", "owner", "id"),
+    sa.Index(
+        "ix_quarantine_holding",
+        "holding",
+        sqlite_where=sa.text(IS_HELD),
+        postgresql_where=sa.text(IS_HELD),
+    ),
+    sa.Index(
+        "ix_quarantine_raw",
+        "received_at",
+        sqlite_where=sa.text("raw_forgotten_at IS NULL"),
+        postgresql_where=sa.text("raw_forgotten_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -192,10 +192,18 @@ class Reception:
         reason: Reason,
     ) -> Outcome:
         key = message_key(one.recipient, mail.raw)
+        kept = Outcome(recipient=one.recipient, admission=Admission.QUARANTINED, key=key)
+        if quarantine.is_copy(c, key):
+            return kept
+        holding = mail.source.way.value if belongs_to is None else _name_of(belongs_to)
+        held = quarantine.holding_of(c, holding)
+        if held.is_full(of_address=belongs_to is not None):
+            return Outcome(recipient=one.recipient, admission=Admission.NO_ROOM)
         quarantine.keep(
             c,
             key=key,
             owner=OPERATOR if belongs_to is None else owner_of(c, belongs_to.stream),
+            holding=holding,
             reason=reason,
             mail_from=mail.mail_from,
             recipient=one.recipient,
@@ -203,7 +211,7 @@ class Reception:
             raw=mail.raw,
             received_at=self._now(),
         )
-        return Outcome(recipient=one.recipient, admission=Admission.QUARANTINED, key=key)
+        return kept
 
 
 def _once(
@@ -216,6 +224,11 @@ def _once(
     if not worst(outcomes).must_come_again:
         signed_requests.answer(c, signed, [one.model_dump(mode="json") for one in outcomes])
     return outcomes
+
+
+def _name_of(capability: Capability) -> str:
+    """One name for all spellings of an address: whoever knows it writes any number behind it."""
+    return f"{capability.purpose}/{capability.stream}/{capability.party}"
 
 
 def _former(c: sa.Connection, one: _Addressed) -> Capability | None:

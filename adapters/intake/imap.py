@@ -136,14 +136,21 @@ class ImapWatch:
             await self._remember(folder.uidvalidity, progress.reached)
 
     async def _take(self, folder: Folder, uid: int) -> bool:
-        """Whether the mail is done with; False for one that must wait in its folder."""
+        """Whether the mail is done with; False for one that must wait in its folder.
+
+        One that finds no room in quarantine is passed over and lies where it is: fetching all of
+        them again and again would be work without end. Moved out and in, it is a new one.
+        """
         raw = await self._in_thread(lambda: folder.fetch(uid))
         if raw is None:
             return True
         envelope = envelope_of(raw, self._mail_domain)
         outcomes = await self._reception.accept(raw, envelope, _SOURCE)
-        if any(one.must_come_again for one in outcomes):
+        if any(one.must_come_again and not one.waits_for_somebody for one in outcomes):
             return False
+        if any(one.waits_for_somebody for one in outcomes):
+            _log.warning("imap: quarantine has no room; mail %d stays in its folder", uid)
+            return True
         await self._in_thread(lambda: folder.settle(uid))
         return True
 

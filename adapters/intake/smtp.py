@@ -22,6 +22,7 @@ _REPLIES = {
     Admission.QUARANTINED: "250 2.0.0 Kept for the operator as",
     Admission.UNKNOWN: "550 5.1.1 No such mailbox",
     Admission.FULL: "452 4.2.2 Too much has come to this mailbox; please try again later",
+    Admission.NO_ROOM: "452 4.3.1 Too much like this is kept already; please try again later",
     Admission.TOO_OFTEN: "451 4.7.1 Too much mail from you; please try again later",
     Admission.TOO_LARGE: "552 5.3.4 This mail is too large",
 }

@@ -64,6 +64,7 @@ class Admission(StrEnum):
     QUARANTINED = "quarantined"  # durably kept for an operator
     UNKNOWN = "unknown"  # no address of ours, or a revoked one: nobody is told which
     FULL = "full"  # too much has come to it; later again
+    NO_ROOM = "no-room"  # quarantine holds too much like it; once somebody has settled some
     TOO_OFTEN = "too-often"  # too many mails from one peer; later again
     TOO_LARGE = "too-large"
 
@@ -82,7 +83,12 @@ class Outcome(Frozen):
     @property
     def must_come_again(self) -> bool:
         """Whether the sender should try again, to whom repeating what was kept does no harm."""
-        return self.admission in (Admission.FULL, Admission.TOO_OFTEN)
+        return self.admission in (Admission.FULL, Admission.NO_ROOM, Admission.TOO_OFTEN)
+
+    @property
+    def waits_for_somebody(self) -> bool:
+        """Whether trying again is of no use before an operator has done something."""
+        return self.admission is Admission.NO_ROOM
 
 
 class Reason(StrEnum):

@@ -24,3 +24,27 @@ class Load(Frozen):
             or self.mails >= MAILS_PER_DAY
             or self.octets >= OCTETS_PER_DAY
         )
+
+
+MOST_KEPT_OF_ADDRESS = 20
+OCTETS_KEPT_OF_ADDRESS = 40 * 1024 * 1024
+"""What quarantine keeps of one address: no mail program makes mail that goes there."""
+
+MOST_KEPT_OF_SOURCE = 1000
+OCTETS_KEPT_OF_SOURCE = 500 * 1024 * 1024
+"""What quarantine keeps of one way in that is for no address: a mailbox may get much of it."""
+
+
+class Holding(Frozen):
+    """What quarantine keeps under one name and nobody has settled, bytes that were forgotten
+    left out."""
+
+    mails: int
+    octets: int
+
+    def is_full(self, *, of_address: bool) -> bool:
+        """Whether the next mail finds no room: until somebody settles some, or their time is
+        over."""
+        if of_address:
+            return self.mails >= MOST_KEPT_OF_ADDRESS or self.octets >= OCTETS_KEPT_OF_ADDRESS
+        return self.mails >= MOST_KEPT_OF_SOURCE or self.octets >= OCTETS_KEPT_OF_SOURCE

@@ -33,8 +33,8 @@ class Forgotten(BytesForgotten):
 
     def __init__(self) -> None:
         super().__init__(
-            "The bytes of this mail were forgotten when their time was over; what was read from "
-            "it is still known."
+            "The bytes of this mail were forgotten when their time was over, so it can be neither "
+            "looked at nor replayed; what is known of it stays."
         )
 
 

@@ -155,6 +155,20 @@ async def test_a_full_mailbox_is_tried_again(
     assert await kept(house.database) == []
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_finds_no_room_in_quarantine_is_tried_again_and_says_why(
+    house: House, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.MOST_KEPT_OF_SOURCE", 0)
+
+    answer = await WAYS[way](house, to="x@example.org")
+
+    assert answer.status_code == 503
+    assert "an operator must replay or discard" in answer.json()["detail"]
+    monkeypatch.setattr("domain.inbox.load.MOST_KEPT_OF_SOURCE", 1)
+    assert (await WAYS[way](house, to="x@example.org")).status_code == 200
+
+
 async def test_a_mail_of_eight_bits_arrives_as_it_was(house: House) -> None:
     raw = MAIL + b"\xe9\xff\x00\r\n"
 

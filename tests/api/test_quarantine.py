@@ -1,10 +1,12 @@
 """Mail that needs an operator, over HTTP: for administrators, with links that are true."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.intake.accepting import Reception
+from adapters.retention import Retention
 from domain.access import Scope
 from domain.inbox.acceptance import Envelope, Source, Way
 from tests.adapters.intake.letters import (
@@ -75,6 +77,22 @@ async def test_forgotten_bytes_are_gone_with_a_reason(house: House) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (410, "bytes-forgotten")
     assert "/quarantine/q1/raw" not in hrefs((await house.client.get("/quarantine/q1")).json())
+
+
+async def test_what_nobody_settled_in_time_is_forgotten_and_says_so(house: House) -> None:
+    await quarantined(house)
+    later = datetime.now(UTC) + timedelta(days=2)
+
+    await Retention(house.database, raw_for=timedelta(days=1), now=lambda: later).forget()
+
+    stray = (await house.client.get("/quarantine/q1")).json()
+    assert (stray["state"], stray["octets"]) == ("kept", 0)
+    assert stray["raw_forgotten_at"] is not None
+    assert not {"/quarantine/q1/replay", "/quarantine/q1/raw"} & hrefs(stray)
+    replay = await house.client.post("/quarantine/q1/replay", json={"address": ours()})
+    assert (replay.status_code, replay.json()["code"]) == (410, "bytes-forgotten")
+    assert "forgotten when their time was over" in replay.json()["detail"]
+    assert (await house.client.post("/quarantine/q1/discard")).status_code == 200
 
 
 @pytest.mark.parametrize(

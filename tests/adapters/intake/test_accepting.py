@@ -1,5 +1,6 @@
 """One acceptance for every way in: what is kept, for whom, and whose fault it is when it is not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from sqlalchemy.engine import make_url
 from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.db.schema import quarantine
+from adapters.db.strays import SqlStrays
 from adapters.intake.accepting import Reception
 from adapters.intake.rates import PeerRate
-from domain.access import Purpose, token_address
+from domain.access import OPERATOR, Purpose, numbered, token_address
 from domain.errors import Unavailable
 from domain.inbox.acceptance import (
     SIZE_LIMIT,
@@ -20,11 +22,14 @@ from domain.inbox.acceptance import (
     Outcome,
     Source,
     Way,
+    worst,
 )
+from domain.inbox.quarantine import read_name
 from tests.adapters.intake.databases import locked, paused
 from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
+    LATER,
     MAIL,
     NESTED,
     address,
@@ -49,7 +54,7 @@ def to(*recipients: str) -> Envelope:
     return Envelope(mail_from=ANA, recipients=recipients)
 
 
-def admitted(outcomes: tuple[Outcome, ...]) -> list[str]:
+def admitted(outcomes: Sequence[Outcome]) -> list[str]:
     return [one.admission.value for one in outcomes]
 
 
@@ -145,6 +150,39 @@ async def test_mail_beyond_limits_reaches_no_saga_and_is_not_lost(
     assert admitted(outcomes) == [admission, "unknown"]
     assert [row[0] for row in await quarantined(database)] == ([reason] if reason else [])
     assert await kept(database) == []
+
+
+async def test_quarantine_keeps_so_much_of_one_address_and_no_more(
+    reception: Reception, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.MOST_KEPT_OF_ADDRESS", 2)
+    spellings = [numbered(address(Purpose.BOUNCE), number) for number in (1, 2, 3)]
+
+    for way in (SMTP, IMAP):
+        outcomes = [(await reception.accept(NESTED, to(one), way))[0] for one in spellings]
+        assert admitted(outcomes) == ["quarantined", "quarantined", "no-room"]
+    others = await reception.accept(NESTED, to(spellings[2], address()), SMTP)
+    readable = await reception.accept(MAIL, to(spellings[2]), SMTP)
+
+    assert admitted(others) == ["no-room", "quarantined"]
+    assert worst(others).must_come_again  # to whom repeating the other does no harm
+    assert admitted(readable) == ["accepted"]
+
+
+async def test_quarantine_keeps_so_much_of_nobodys_mail_from_one_source_and_no_more(
+    reception: Reception, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.OCTETS_KEPT_OF_SOURCE", 2 * len(MAIL))
+    many = [to(f"{number}@example.org") for number in range(3)]
+
+    outcomes = [(await reception.accept(MAIL, one, IMAP))[0] for one in many]
+    elsewhere = await reception.accept(MAIL, many[2], Source(way=Way.WEBHOOK))
+    await SqlStrays(database, DOMAIN).discard(OPERATOR, read_name("q1"), LATER)
+    later = await reception.accept(MAIL, to("3@example.org"), IMAP)
+
+    assert admitted(outcomes) == ["quarantined", "quarantined", "no-room"]
+    assert admitted(elsewhere) == ["quarantined"]
+    assert admitted(later) == ["quarantined"]
 
 
 async def test_a_peer_that_brings_too_much_comes_again(database: Database) -> None:

@@ -256,6 +256,27 @@ async def test_a_full_address_waits_in_its_folder_and_holds_nobody_up(
     assert [row.copies for row in await kept(sqlite_database)] == [1, 1, 1]
 
 
+async def test_what_finds_no_room_in_quarantine_is_left_where_it_lies(
+    server: ImapServer,
+    sqlite_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.MOST_KEPT_OF_SOURCE", 1)
+    nobodys = [letter(number, f"{number}@example.org") for number in (1, 2)]
+    await asyncio.to_thread(server.put, *nobodys, letter(3))
+
+    for _ in range(2):  # and it is not fetched again
+        async with watching(sqlite_database, server.account):
+            await is_moved(server, 2)
+            await until(lambda: _reached(sqlite_database))
+
+    assert server.lying() == [False]
+    assert caplog.text.count("quarantine has no room") == 1
+    assert "@example.org" not in caplog.text
+    assert len(await kept(sqlite_database)) == 1
+
+
 class Failing(Reception):
     failures = 3
 

@@ -29,6 +29,7 @@ from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
     MAIL,
+    NESTED,
     NOW,
     SECRET,
     STREAM,
@@ -223,6 +224,17 @@ async def test_an_address_that_was_full_takes_what_comes_again_later(
 
     assert len(await kept(database)) == 2
     await intake.stop()
+
+
+async def test_what_finds_no_room_in_quarantine_stays_with_its_sender(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.inbox.load.MOST_KEPT_OF_ADDRESS", 0)
+
+    with pytest.raises(SMTPDataError) as refused:
+        await mail(intake.port, address(), NESTED)
+
+    assert (refused.value.code, refused.value.message[:5]) == (452, "4.3.1")
 
 
 async def test_an_address_revoked_after_rcpt_is_refused(intake: Intake, database: Database) -> None:
