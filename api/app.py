@@ -132,7 +132,7 @@ def ports_from(parts: Parts) -> Ports:
         provider_events=SqlProviderEvents(database),
         poke=parts.poke,
         clock=parts.clock,
-        limits=limits_for(parts.settings.requests_per_second, parts.ticks),
+        limits=limits_for(s.requests_per_second, parts.ticks, s.intake_mails_per_minute),
         checks=parts.checks,
         is_alive=lambda: database.is_alive,
     )
@@ -173,19 +173,9 @@ def build(ports: Ports) -> FastAPI:
     return app
 
 
-def _ways_in(settings: Settings) -> frozenset[str]:
-    """The paths where whole mails come in, as far as they are set up."""
-    ways = (
-        (settings.intake_webhook_secret, ("/intake/raw",)),
-        (settings.postmark_password, ("/intake/postmark",)),
-        (settings.mailgun_signing_key, ("/intake/mailgun", "/intake/mailgun/mime")),
-    )
-    return frozenset(path for secret, paths in ways if secret for path in paths)
-
-
 def _middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders, is_https=settings.base_url.startswith("https://")),
         Middleware(HeadAsGet),
-        Middleware(BodyGuard, mails=_ways_in(settings)),
+        Middleware(BodyGuard, mails=intake.MAIL_PATHS),
     ]

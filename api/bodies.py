@@ -11,17 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
 
 LARGEST_BODY = 256 * 1024
 """Octets of a request body."""
-
-LARGEST_MAIL = 16 * 1024 * 1024
-"""Octets of a body that holds a whole mail, as providers send it: larger than what is given to a
-saga, so that such a mail is kept for an operator instead of being refused for ever."""
 
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
@@ -44,8 +40,7 @@ class BadJson(Exception):
 class BodyGuard:
     """Reads each body whole, refuses what is too large or not clean JSON, and passes it on.
 
-    `mails` are the paths of bodies that hold a mail: they may be larger, and are JSON as others
-    write it.
+    `mails` are the paths of bodies that hold a mail, which are read where their sender is known.
     """
 
     def __init__(self, app: ASGIApp, mails: frozenset[str] = frozenset()) -> None:
@@ -53,15 +48,16 @@ class BodyGuard:
         self._mails = mails
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._mails:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         try:
-            is_mail = scope["path"] in self._mails
-            body = await _read(headers, receive, LARGEST_MAIL if is_mail else LARGEST_BODY)
-            if body is not None and _is_json(headers) and not is_mail:
+            body = await _read(headers, receive)
+            if body is not None and _is_json(headers):
                 check_json(body)
+        except ClientDisconnect:
+            return  # half a body is none, and nobody waits for an answer
         except TooLarge:
             await self._refuse(scope, send, "body-too-large", "Send at most 256 KB.")
         except BadJson as fault:
@@ -74,8 +70,7 @@ class BodyGuard:
         async def nothing() -> Message:
             return {"type": "http.disconnect"}
 
-        close = {"Connection": "close"} if code == "body-too-large" else {}
-        response = problem(Request(scope), code, detail, headers=close)
+        response = problem(Request(scope), code, detail)
         await response(scope, nothing, send)
 
 
@@ -84,23 +79,30 @@ def _is_json(headers: Headers) -> bool:
     return media == "application/json" or media.endswith("+json")
 
 
-async def _read(headers: Headers, receive: Receive, most: int) -> bytes | None:
-    """The whole body, or None when there is none. Raises `TooLarge`, before reading when the
-    announced length says so."""
+def announced(headers: Headers) -> int:
+    """How many octets the body is said to have; 0 where nothing is said."""
     length = headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > 12 or int(length) > most):
+    return int(length[:13]) if length.isdecimal() else 0  # of so many digits none matters more
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes | None:
+    """The whole body, or None when there is none. Raises `TooLarge`, before reading when the
+    announced length says so, and `ClientDisconnect`."""
+    if announced(headers) > LARGEST_BODY:
         raise TooLarge
-    if length in ("", "0") and "transfer-encoding" not in headers:
+    if headers.get("content-length", "") in ("", "0") and "transfer-encoding" not in headers:
         return None
-    return await _drain(receive, most)
+    return await _drain(receive)
 
 
-async def _drain(receive: Receive, most: int) -> bytes:
+async def _drain(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > most:
+        if len(body) > LARGEST_BODY:
             raise TooLarge
         if not message.get("more_body", False):
             return bytes(body)

@@ -134,6 +134,8 @@ def problem(
     sent = {"Cache-Control": "no-store", **(headers or {})}
     if kind.retry_after is not None:
         sent.setdefault("Retry-After", str(kind.retry_after))
+    if kind.status == 413:
+        sent["Connection"] = "close"  # the rest of the body is not wanted
     if kind.status == 401:
         sent["WWW-Authenticate"] = 'Bearer realm="parley"'
     if kind.status >= 500:

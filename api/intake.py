@@ -5,8 +5,11 @@ Durable, then 200; a fault of ours is a 503, and so is a mailbox that is full: t
 repeated request gets the same answer, and its mail is one mail, by its message key.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import partial
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Header, Request
@@ -21,14 +24,21 @@ from api.intake_bodies import (
     postmark_event,
     postmark_mail,
 )
-from api.intake_forms import read_form
+from api.intake_forms import check_form, read_form
+from api.mail_bodies import LARGEST_MAIL, mail_body
 from api.openapi import Responses, problem_responses
-from api.peers import peer_of
+from api.peers import counted_peer, peer_of
 from api.ports import Ports, PortsDep
 from domain.errors import Unavailable, WrongKey
 from domain.inbox.acceptance import Envelope, Outcome, Source, Way, worst
 from domain.inbox.repetition import SignedRequest, signed_request
-from domain.inbox.signing import check_basic, check_mailgun, check_standard, with_envelope
+from domain.inbox.signing import (
+    check_basic,
+    check_mailgun,
+    check_standard,
+    check_standard_head,
+    with_envelope,
+)
 from domain.outbox.provider import ProviderEvent
 from domain.values import scrubbed
 
@@ -36,9 +46,12 @@ router = APIRouter(prefix="/intake", tags=["intake"])
 
 POSTMARK_USER = "postmark"
 
+MAIL_PATHS = frozenset(f"/intake/{way}" for way in ("raw", "postmark", "mailgun", "mailgun/mime"))
+"""Where whole mails come in, whose bodies are read here and not before."""
+
 _TAKEN: Responses = {
     200: {"description": "Durably kept; what became of it for each recipient"},
-    **problem_responses(401, 406, 409, 413, 422, 429, 503),
+    **problem_responses(401, 406, 408, 409, 413, 422, 429, 503),
 }
 _HEARD: Responses = {
     200: {"description": "Noted, or of a kind that says nothing about delivery"},
@@ -62,32 +75,31 @@ async def take_raw(
     between several, `Parley-Mail-From` the envelope sender (empty for a bounce). Signed by the
     Standard Webhooks scheme with `PARLEY_INTAKE_WEBHOOK_SECRET`; the payload is `Parley-Mail-From`
     and `Parley-Rcpt-To` as they are sent, a line (LF) each, and then the mail."""
-    body = await request.body()
-    payload = with_envelope(parley_mail_from, parley_rcpt_to, body)
 
-    def check() -> datetime:
-        return check_standard(
-            _set(ports.settings.intake_webhook_secret, "PARLEY_INTAKE_WEBHOOK_SECRET"),
-            webhook_id,
-            webhook_timestamp,
-            webhook_signature,
-            payload,
-            ports.clock(),
-        )
+    def check_head() -> str:
+        secret = _set(ports.settings.intake_webhook_secret, "PARLEY_INTAKE_WEBHOOK_SECRET")
+        check_standard_head(webhook_id, webhook_timestamp, webhook_signature, ports.clock())
+        return secret
 
-    until = _checked(request, ports, check)
+    secret = _checked(request, ports, check_head)
     sender = scrubbed(parley_mail_from, limit=320).strip("<> ")
     envelope = Envelope(mail_from=sender, recipients=addresses_in(parley_rcpt_to))
-    signed = signed_request(Way.WEBHOOK, webhook_id, until, payload)
-    return await _take(ports, body, envelope, Way.WEBHOOK, signed)
+    async with _body(request, ports) as body:
+        payload = with_envelope(parley_mail_from, parley_rcpt_to, body)
+        named = (webhook_id, webhook_timestamp, webhook_signature)
+        check = partial(check_standard, secret, *named, payload, ports.clock())
+        until = _checked(request, ports, check)
+        signed = signed_request(Way.WEBHOOK, webhook_id, until, payload)
+        return await _take(ports, body, envelope, Way.WEBHOOK, signed)
 
 
 @router.post("/postmark", summary="Take a mail in from Postmark", responses=_TAKEN)
 async def take_postmark(request: Request, ports: PortsDep, authorization: _Text = "") -> Response:
     """The inbound webhook of Postmark, with the raw email content included."""
     _check_postmark(request, ports, authorization)
-    raw, envelope = postmark_mail(json_object(await request.body()))
-    return await _take(ports, raw, envelope, Way.POSTMARK)
+    async with _body(request, ports) as body:
+        raw, envelope = postmark_mail(json_object(body))
+        return await _take(ports, raw, envelope, Way.POSTMARK)
 
 
 @router.post("/postmark/events", summary="Hear from Postmark", responses=_HEARD)
@@ -102,13 +114,16 @@ async def hear_postmark(request: Request, ports: PortsDep, authorization: _Text 
 async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = "") -> Response:
     """A route of Mailgun to `/intake/mailgun/mime`: its posts then carry the mail as it came. A
     signature that is too old is a 406, after which Mailgun stops."""
-    form = read_form(content_type, await request.body())
-    named = [form.text(name) for name in ("timestamp", "token", "signature")]
-    until = _check_mailgun(request, ports, named)
-    raw, envelope = mailgun_mail(form)
-    said = envelope.model_dump_json().encode()
-    signed = signed_request(Way.MAILGUN, named[1], until, b"mail", said, raw)
-    return await _take(ports, raw, envelope, Way.MAILGUN, signed)
+    _checked(request, ports, lambda: _mailgun_key(ports))
+    check_form(content_type)
+    async with _body(request, ports) as body:
+        form = read_form(content_type, body)
+        named = [form.text(name) for name in ("timestamp", "token", "signature")]
+        until = _check_mailgun(request, ports, named)
+        raw, envelope = await asyncio.to_thread(mailgun_mail, form)  # seconds, for some mails
+        said = envelope.model_dump_json().encode()
+        signed = signed_request(Way.MAILGUN, named[1], until, b"mail", said, raw)
+        return await _take(ports, raw, envelope, Way.MAILGUN, signed)
 
 
 @router.post("/mailgun/events", summary="Hear from Mailgun", responses=_HEARD)
@@ -138,10 +153,13 @@ def _check_mailgun(request: Request, ports: Ports, named: Sequence[str]) -> date
     timestamp, token, signature = named
 
     def check() -> datetime:
-        key = _set(ports.settings.mailgun_signing_key, "PARLEY_MAILGUN_SIGNING_KEY")
-        return check_mailgun(key, timestamp, token, signature, ports.clock())
+        return check_mailgun(_mailgun_key(ports), timestamp, token, signature, ports.clock())
 
     return _checked(request, ports, check)
+
+
+def _mailgun_key(ports: Ports) -> str:
+    return _set(ports.settings.mailgun_signing_key, "PARLEY_MAILGUN_SIGNING_KEY")
 
 
 def _set(secret: str, name: str) -> str:
@@ -161,6 +179,15 @@ def _checked(request: Request, ports: Ports, check: Callable[[], T]) -> T:
     except WrongKey:
         ports.limits.guesses.take(guesser)
         raise
+
+
+def _body(request: Request, ports: Ports) -> AbstractAsyncContextManager[bytes]:
+    """The body with its mail, if the peer may bring one more. Raises `TooMany` and what
+    `mail_body` does."""
+    peer = counted_peer(request)
+    if ports.limits.mails is not None and peer is not None:
+        ports.limits.mails.take(peer)
+    return mail_body(request, ports.limits.large_mails, peer, LARGEST_MAIL)
 
 
 async def _take(

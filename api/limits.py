@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from domain.errors import ParleyError
+from domain.errors import ParleyError, Unavailable
 
 MOST_NAMES = 10_000
 """Callers a rate remembers; the one unheard of for longest is forgotten first."""
@@ -18,6 +18,11 @@ MOST_NAMES = 10_000
 GUESSES_AT_ONCE = 100
 GUESSES_PER_SECOND = 1.0
 STREAMS_PER_KEY = 20
+LARGE_MAILS = 4
+"""Mails of more than a common body's size that are in memory at once. Each takes some five times
+its size until it is kept."""
+
+LARGE_MAILS_OF_ONE = 2
 SECONDS_AT_ONCE = 2
 """How many seconds' worth of requests a key may send in a burst."""
 
@@ -87,19 +92,55 @@ class Places:
                 del self._held[name]
 
 
+class Room:
+    """Places for what takes much memory: `most` in all, and `each` for one caller, so that nobody
+    takes all of them. A caller of None may."""
+
+    def __init__(self, most: int, each: int) -> None:
+        self._most = most
+        self._each = each
+        self._held: Counter[str | None] = Counter()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._held
+
+    @contextmanager
+    def held(self, name: str | None) -> Iterator[None]:
+        """Hold one place meanwhile. Raises `Unavailable` when there is none for `name`."""
+        is_full = self._held.total() >= self._most
+        if is_full or (name is not None and self._held[name] >= self._each):
+            raise Unavailable("Many large mails are just coming in; send this one again soon.")
+        self._held[name] += 1
+        try:
+            yield
+        finally:
+            self._held[name] -= 1
+            if not self._held[name]:
+                del self._held[name]
+
+
 @dataclass(frozen=True)
 class Limits:
-    """All of them: requests by key, wrong guesses by what is guessed and peer, streams by key."""
+    """All of them: requests by key, wrong guesses by what is guessed and peer, streams by key,
+    mails over HTTP by peer (None: any number), and large ones at once."""
 
     requests: Rate
     guesses: Rate
     streams: Places
+    mails: Rate | None
+    large_mails: Room
 
 
-def limits_for(requests_per_second: float, clock: Callable[[], float]) -> Limits:
-    """The limits of one process."""
+def limits_for(
+    requests_per_second: float, clock: Callable[[], float], mails_per_minute: float = 0
+) -> Limits:
+    """The limits of one process; 0 mails are any number."""
+    each_second = mails_per_minute / 60
     return Limits(
         requests=Rate(SECONDS_AT_ONCE * requests_per_second, requests_per_second, clock),
         guesses=Rate(GUESSES_AT_ONCE, GUESSES_PER_SECOND, clock),
         streams=Places(STREAMS_PER_KEY),
+        mails=Rate(mails_per_minute, each_second, clock) if mails_per_minute else None,
+        large_mails=Room(LARGE_MAILS, LARGE_MAILS_OF_ONE),
     )

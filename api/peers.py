@@ -20,6 +20,13 @@ def peer_of(request: Request) -> str:
     return str(address or "")
 
 
+def counted_peer(request: Request) -> str | None:
+    """As `peer_of`; None for loopback and private addresses, where a proxy or a forwarder of ours
+    speaks for many."""
+    address = _address(request.client.host) if request.client is not None else None
+    return peer_of(request) if address is not None and address.is_global else None
+
+
 def is_local(request: Request) -> bool:
     """Whether the client runs on this machine."""
     return request.client is not None and is_loopback(request.client.host)

@@ -46,6 +46,9 @@ KINDS: dict[str, Kind] = {
         "The signature is too old",
         "It was right once. Sign anew, and compare your clock; repeating this changes nothing.",
     ),
+    "too-slow": Kind(
+        408, "The body did not come in time", "Send it again; it was not kept and does no harm."
+    ),
     "refused": Kind(
         409,
         "Not possible now",
@@ -82,7 +85,9 @@ KINDS: dict[str, Kind] = {
     "precondition-failed": Kind(
         412, "Another version", "If-Match names a version that is no longer the present one."
     ),
-    "body-too-large": Kind(413, "The body is too large", "Bodies may have up to 256 KB."),
+    "body-too-large": Kind(
+        413, "The body is too large", "Bodies may have up to 256 KB; those that hold a mail more."
+    ),
     "unsupported-media-type": Kind(
         415, "Unsupported media type", "Send the body as `Content-Type: application/json`."
     ),

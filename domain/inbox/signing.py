@@ -44,21 +44,36 @@ def with_envelope(mail_from: str, rcpt_to: str, mail: bytes) -> bytes:
     return f"{mail_from}\n{rcpt_to}\n".encode("latin-1", "replace") + mail
 
 
+def check_standard_head(id: str, timestamp: str, signatures: str, now: datetime) -> datetime:
+    """What can be told of a request before its body is read, and when its signature, if it is
+    right, will be too old.
+
+    Raises `WrongKey`, `StaleSignature`, and `BadInput` for an id with a full stop: what is signed
+    could be taken apart in another place.
+    """
+    if "." in id:
+        raise BadInput("A webhook-id has no full stop.", field="webhook-id")
+    if not id or not _given(signatures):
+        raise WrongKey(_MALFORMED)
+    return _fresh_until(timestamp, now, STANDARD_WITHIN)
+
+
 def check_standard(
     secret: str, id: str, timestamp: str, signatures: str, payload: bytes, now: datetime
 ) -> datetime:
-    """When the signature will be too old. Raises `WrongKey`, `StaleSignature`, and `BadInput` for
-    an id with a full stop: what is signed could be taken apart in another place. Source: Standard
-    Webhooks 1.0.0, "Signature scheme"."""
-    if "." in id:
-        raise BadInput("A webhook-id has no full stop.", field="webhook-id")
+    """When the signature will be too old. Raises `WrongKey` and what `check_standard_head` does.
+    Source: Standard Webhooks 1.0.0, "Signature scheme"."""
+    until = check_standard_head(id, timestamp, signatures, now)
     key = _decoded(secret.removeprefix(_SECRET)) or secret.encode()
     signed = b".".join((id.encode(), timestamp.encode(), payload))
     right = base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
-    given = [one[3:].encode() for one in signatures.split() if one.startswith("v1,")]
-    if not id or not any(hmac.compare_digest(right, one) for one in given):
+    if not any(hmac.compare_digest(right, one) for one in _given(signatures)):
         raise WrongKey(_MALFORMED)
-    return _fresh_until(timestamp, now, STANDARD_WITHIN)
+    return until
+
+
+def _given(signatures: str) -> list[bytes]:
+    return [one[3:].encode() for one in signatures.split() if one.startswith("v1,")]
 
 
 def check_mailgun(key: str, timestamp: str, token: str, signature: str, now: datetime) -> datetime:

@@ -1,0 +1,239 @@
+"""Megabytes over HTTP: not read for nobody, and never more at once than there is room for."""
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlencode
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.db.database import Database
+from api.bodies import LARGEST_BODY
+from api.intake_bodies import MOST_RECIPIENTS
+from api.intake_forms import MailForm
+from api.limits import LARGE_MAILS, LARGE_MAILS_OF_ONE
+from api.mail_bodies import LARGEST_MAIL
+from tests.adapters.intake.letters import ANA, MAIL, kept
+from tests.api.house import House
+from tests.api.intake_senders import OURS, basic, mailgun, open_house, send_mailgun, signed
+from tests.patience import until
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+LARGE = MAIL + b"x" * (LARGEST_BODY + 1)
+
+
+@pytest.fixture
+async def house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(sqlite_database, tmp_path, intake_mails_per_minute=10) as house:
+        yield house
+
+
+class Body:
+    """A body that comes in two halves, the second when it is let go; it knows what was read."""
+
+    def __init__(self, octets: bytes, *, waits: bool = False) -> None:
+        self.octets = octets
+        self.begun = False
+        self.goes_on = asyncio.Event()
+        if not waits:
+            self.goes_on.set()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.begun = True
+        half = len(self.octets) - 1
+        yield self.octets[:half]
+        await self.goes_on.wait()
+        yield self.octets[half:]
+
+
+def from_peer(house: House, address: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(house.app, client=(address, 4711))
+    return httpx.AsyncClient(transport=transport, base_url="http://api.test")
+
+
+STALE = signed(MAIL, at=-400)
+MANY = ",".join(f"guest{number}@example.org" for number in range(MOST_RECIPIENTS + 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("raw", {}, 401),
+        ("raw", signed(MAIL) | {"webhook-id": ""}, 401),
+        ("raw", signed(MAIL) | {"webhook-id": "a.b"}, 422),
+        ("raw", signed(MAIL) | {"webhook-signature": "v2,x"}, 401),
+        ("raw", signed(MAIL) | {"webhook-timestamp": "soon"}, 401),
+        ("raw", STALE, 406),
+        ("raw", signed(MAIL, MANY), 422),
+        ("raw", signed(MAIL) | {"Content-Length": str(LARGEST_MAIL + 1)}, 413),
+        ("raw", signed(MAIL) | {"Content-Length": "9" * 40}, 413),
+        ("postmark", {}, 401),
+        ("postmark", basic("wrong"), 401),
+        ("mailgun", {"Content-Type": "application/json"}, 422),
+        ("mailgun/mime", FORM | {"Content-Length": str(LARGEST_MAIL + 1)}, 413),
+    ],
+)
+async def test_what_can_be_refused_without_the_body_is(
+    house: House, path: str, headers: dict[str, str], status: int
+) -> None:
+    body = Body(MAIL)
+
+    answer = await house.client.post(f"/intake/{path}", content=body, headers=headers)
+
+    assert (answer.status_code, body.begun) == (status, False)
+    assert (answer.headers.get("connection") == "close") == (status == 413)
+
+
+async def test_a_way_that_is_not_set_up_reads_nothing(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    shut = {"intake_webhook_secret": "", "postmark_password": "", "mailgun_signing_key": ""}
+    async with open_house(sqlite_database, tmp_path, **shut) as house:
+        for path in ("raw", "postmark", "mailgun", "mailgun/mime"):
+            body, headers = Body(MAIL), signed(MAIL) | basic("") | FORM
+            answer = await house.client.post(f"/intake/{path}", content=body, headers=headers)
+            assert (answer.status_code, body.begun) == (401, False)
+
+
+async def test_a_peer_from_outside_brings_so_many_in_a_minute(house: House) -> None:
+    headers = signed(MAIL)
+    async with from_peer(house, "8.8.8.8") as peer, from_peer(house, "8.8.4.4") as other:
+        for _ in range(10):
+            assert (
+                await peer.post("/intake/raw", content=MAIL, headers=headers)
+            ).status_code == 200
+        body = Body(MAIL)
+        late = await peer.post("/intake/raw", content=body, headers=headers)
+        assert (late.status_code, body.begun) == (429, False)
+        assert int(late.headers["retry-after"]) >= 1
+        assert (await other.post("/intake/raw", content=MAIL, headers=headers)).status_code == 200
+    assert (await house.client.post("/intake/raw", content=MAIL, headers=headers)).is_success
+
+
+@pytest.mark.parametrize("says_its_length", [True, False])
+async def test_only_so_many_large_mails_are_in_memory_at_once(
+    house: House, says_its_length: bool
+) -> None:
+    headers = signed(LARGE)
+    if says_its_length:
+        headers["Content-Length"] = str(len(LARGE))
+    bodies = [Body(LARGE, waits=True) for _ in range(LARGE_MAILS)]
+    sent = [send(house.client, body, headers) for body in bodies]
+    await until(lambda: all(body.begun for body in bodies))
+
+    one_more = Body(LARGE)
+    refused = await house.client.post("/intake/raw", content=one_more, headers=headers)
+    small = await house.client.post("/intake/raw", content=MAIL, headers=signed(MAIL))
+    for body in bodies:
+        body.goes_on.set()
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert one_more.begun != says_its_length
+    assert small.status_code == 200
+    assert [(await one).status_code for one in sent] == [200] * LARGE_MAILS
+    again = await house.client.post("/intake/raw", content=LARGE, headers=headers)
+    assert again.status_code == 200  # every place is free again
+
+
+async def test_one_peer_does_not_take_every_place(house: House) -> None:
+    headers = signed(LARGE)
+    async with from_peer(house, "8.8.8.8") as peer, from_peer(house, "8.8.4.4") as other:
+        bodies = [Body(LARGE, waits=True) for _ in range(LARGE_MAILS_OF_ONE)]
+        sent = [send(peer, body, headers) for body in bodies]
+        await until(lambda: all(body.begun for body in bodies))
+
+        refused = await peer.post("/intake/raw", content=LARGE, headers=headers)
+        taken = await other.post("/intake/raw", content=LARGE, headers=headers)
+        for body in bodies:
+            body.goes_on.set()
+
+        assert (refused.status_code, taken.status_code) == (503, 200)
+        assert {(await one).status_code for one in sent} == {200}
+
+
+def send(
+    client: httpx.AsyncClient, body: Body, headers: dict[str, str]
+) -> "asyncio.Task[httpx.Response]":
+    return asyncio.create_task(client.post("/intake/raw", content=body, headers=headers))
+
+
+async def test_a_place_is_not_kept_by_sending_slowly(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.mail_bodies.READ_WITHIN", 0.05)
+    body = Body(LARGE, waits=True)
+
+    slow = await house.client.post("/intake/raw", content=body, headers=signed(LARGE))
+
+    assert (slow.status_code, slow.json()["code"]) == (408, "too-slow")
+    assert house.app.state.ports.limits.large_mails.is_empty
+
+
+async def test_a_mail_that_breaks_off_is_none(house: House) -> None:
+    """Half a form looks like a whole one, and would take the token of the whole one."""
+    fields = {"recipient": OURS, "sender": ANA, **mailgun(), "body-mime": MAIL}
+    half = urlencode(fields).encode()[:-20]
+
+    await broken_off(house, "/intake/mailgun/mime", half)
+
+    assert await kept(house.database) == []
+    assert (await send_mailgun(house, id="token")).status_code == 200
+
+
+async def test_an_event_that_breaks_off_is_not_heard(house: House) -> None:
+    assert await broken_off(house, "/intake/mailgun/events", b"{}") == []
+
+
+async def broken_off(house: House, path: str, half: bytes) -> list[Any]:
+    """Send `half` of a body and go away; gives what was answered."""
+    pending: list[dict[str, Any]] = [{"type": "http.request", "body": half, "more_body": True}]
+    answered: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return pending.pop() if pending else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [
+            (b"content-type", FORM["Content-Type"].encode()),
+            (b"transfer-encoding", b"chunked"),
+        ],
+        "client": ("127.0.0.1", 1),
+        "server": ("api.test", 80),
+        "scheme": "http",
+    }
+    await house.app(scope, receive, send)
+    return answered
+
+
+@given(st.text("%4a+é", max_size=30))
+def test_a_form_is_decoded_the_same_in_pieces(text: str) -> None:
+    value = text.encode()
+    form = MailForm({"x": value}, is_encoded=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.intake_forms._PIECE", 3)
+        assert form.octets("x") == unquote_to_bytes(value.replace(b"+", b" "))
+
+
+def test_a_mail_of_percent_signs_takes_no_more_memory_than_another() -> None:
+    form = MailForm({"body-mime": b"%25" * 500_000}, is_encoded=True)
+    tracemalloc.start()
+    try:
+        assert len(form.octets("body-mime")) == 500_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 10_000_000
