@@ -18,7 +18,6 @@ from api.openapi import Responses, problem_responses
 from api.peers import is_local
 from api.ports import Ports, PortsDep
 from api.security import MaybeCaller
-from domain.access import Scope
 from domain.errors import WrongKey
 from domain.outbox.figures import Figures
 
@@ -40,7 +39,7 @@ _SHOWN: Responses = {
 async def read_metrics(request: Request, ports: PortsDep, caller: MaybeCaller) -> Response:
     """Messages by state, what is due and since when, attempts, mail in, suppressions."""
     if caller is not None:
-        caller.needs(Scope.ADMIN)
+        caller.needs_installation()
     elif not is_local(request) or any(name in request.headers for name in _FORWARDED):
         raise WrongKey("From elsewhere this needs an API key with the scope 'admin'.")
     text = await _text(ports)

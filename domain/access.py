@@ -58,6 +58,13 @@ class Principal(Frozen):
         if not self.may(scope):
             raise NotAllowed(f"This key lacks the scope {scope.value!r}.")
 
+    def needs_installation(self) -> None:
+        """For what is of all owners together. Raises `NotAllowed` for every key but those of the
+        operator's administrators."""
+        self.needs(Scope.ADMIN)
+        if self.owner != OPERATOR:
+            raise NotAllowed("This is of all owners together, and for the operator's keys alone.")
+
     def readable_streams(self) -> tuple[str, ...]:
         """The kinds of streams whose events the key may read: what stands before the slash of
         their names. Raises `NotAllowed` when it may read none."""

@@ -22,7 +22,6 @@ from api.pages.rendering import POLICY, PRIVATE, Pages, see_other
 from api.pages.sessions import Sessions, SignedOut, login_path
 from api.pages.zones import suggested_zones
 from api.peers import is_local, is_loopback
-from domain.access import Scope
 from domain.errors import BadInput, NotAllowed, NotFound, ParleyError, Refused
 from domain.outbox.caught import OpenedMail
 from domain.values import as_prose, as_zone, scrubbed
@@ -189,7 +188,7 @@ class MailboxPages:
         if is_local(request) and not is_public:
             return _HERE
         session = await self._sessions.current(request)
-        session.principal.needs(Scope.ADMIN)
+        session.principal.needs_installation()
         return session.id
 
 

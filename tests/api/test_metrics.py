@@ -66,3 +66,5 @@ async def test_a_key_needs_the_scope(house: House) -> None:
     client = await house.client_of("main", Scope.MESSAGES_READ, Scope.MESSAGES_WRITE)
 
     assert (await client.get("/metrics")).status_code == 403
+    stranger = await house.client_of("other", Scope.ADMIN)
+    assert (await stranger.get("/metrics")).status_code == 403

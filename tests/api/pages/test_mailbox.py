@@ -199,6 +199,8 @@ async def test_from_elsewhere_the_mailbox_needs_a_session_of_an_administrator(
 
     await sign_in(visitor, await key(world, Scope.MEETINGS_READ, Scope.MEETINGS_WRITE))
     assert (await visitor.get(BEN)).status_code == 403
+    await sign_in(visitor, await key(world, Scope.ADMIN, owner="other"))
+    assert (await visitor.get(BEN)).status_code == 403
     await sign_in(visitor, world.key)
     assert (await visitor.get(BEN)).status_code == 200
 
@@ -218,8 +220,8 @@ async def sign_in(visitor: Visitor, key: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
-async def key(world: World, *scopes: Scope) -> str:
-    _, text = await SqlKeys(world.database).create("main", "desk", scopes, datetime.now(UTC))
+async def key(world: World, *scopes: Scope, owner: str = "main") -> str:
+    _, text = await SqlKeys(world.database).create(owner, "desk", scopes, datetime.now(UTC))
     return text
 
 
