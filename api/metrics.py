@@ -118,6 +118,14 @@ def _of_inbox(figures: Figures, now: datetime) -> Iterator[Metric]:
         "How long the oldest of them has waited.",
         _age(figures.unread_since, now),
     )
+    passed_over = GaugeMetricFamily(
+        "parley_mailbox_passed_over",
+        "Mails of the watched mailbox that are tried again later.",
+        labels=["reason"],
+    )
+    for reason, count in figures.mailbox.items():
+        passed_over.add_metric([reason], count)
+    yield passed_over
     yield _gauge("parley_quarantine_mails", "Mails that need an operator.", figures.quarantined)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from adapters.db import mailboxes
 from adapters.db.outbox import IS_DUE, is_in
 from adapters.db.schema import (
     IS_APART,
@@ -83,6 +84,7 @@ def figures(c: sa.Connection, now: datetime) -> Figures:
         lanes_backing_off=c.execute(_BACKING_OFF, {"now": now}).scalar_one(),
         unread=unread,
         unread_since=unread_since,
+        mailbox=mailboxes.troubles(c),
         quarantined=c.execute(_QUARANTINED).scalar_one(),
         suppressed={
             SuppressionReason(reason): count

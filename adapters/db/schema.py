@@ -458,6 +458,17 @@ imap_mailboxes = sa.Table(
     _at("updated_at"),
 )
 
+imap_mails = sa.Table(  # those that wait while others behind them are taken
+    "imap_mails",
+    metadata,
+    sa.Column("mailbox", sa.Text, primary_key=True),
+    sa.Column("uidvalidity", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("uid", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("trouble"),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    _at("next_at"),
+)
+
 webhooks = sa.Table(
     "webhooks",
     metadata,

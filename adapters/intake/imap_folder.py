@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from imapclient import SEEN, IMAPClient  # type: ignore[import-untyped]  # it has no stubs
+from imapclient.exceptions import (  # type: ignore[import-untyped]
+    IMAPClientAbortError,
+    IMAPClientError,
+)
 
 ANSWERS_WITHIN = 60.0
 """Seconds that a server may take for anything but news."""
@@ -40,6 +44,17 @@ class Account:
         return f"{self.username}@{self.host}:{self.port}/{self.folder}"
 
 
+class Withheld(Exception):
+    """The server lists a mail, and does not give it."""
+
+
+def is_refusal(fault: Exception) -> bool:
+    """Whether the server refused one thing that it was asked, and can be asked another."""
+    if isinstance(fault, IMAPClientAbortError):
+        return False
+    return isinstance(fault, IMAPClientError | Withheld)
+
+
 class Folder(Protocol):
     """A folder that is open. Every method but `hang_up` raises whatever a broken line raises."""
 
@@ -52,8 +67,10 @@ class Folder(Protocol):
         """The UIDs above `uid`, lowest first."""
         ...
 
+    def has(self, uid: int) -> bool: ...
+
     def fetch(self, uid: int) -> bytes | None:
-        """The mail, which stays unread; None when it is gone."""
+        """The mail, which stays unread; None when it is gone. Raises `Withheld` as well."""
         ...
 
     def settle(self, uid: int) -> None:
@@ -98,17 +115,21 @@ class ImapFolder:
         if self._account.security == "starttls":
             self._client.starttls()
         self._client.login(self._account.username, self._account.password)
-        self._done = self._made(self._account.done) if self._account.done else ""
+        self._done = ""  # made when it is needed: a server that refuses it still has mail
         status = self._client.select_folder(self._account.folder)
         self.uidvalidity = int(status[b"UIDVALIDITY"])
 
     def _made(self, folder: str) -> str:
-        """The name of the folder on this server, which may write a path in its own way."""
-        [(_, delimiter, _), *_] = self._client.list_folders("", "") or [((), b"/", "")]
-        name = folder.replace("/", (delimiter or b"/").decode("ascii", "replace"))
+        """The name of the folder, which is there now."""
+        name = self._named(folder)
         if not self._client.folder_exists(name):
             self._client.create_folder(name)
         return name
+
+    def _named(self, folder: str) -> str:
+        """The name of the folder on this server, which may write a path in its own way."""
+        [(_, delimiter, _), *_] = self._client.list_folders("", "") or [((), b"/", "")]
+        return folder.replace("/", (delimiter or b"/").decode("ascii", "replace"))
 
     def above(self, uid: int) -> list[int]:
         # `n:*` always gives the last one, also when it is below n (RFC 3501 §6.4.8).
@@ -118,18 +139,39 @@ class ImapFolder:
     def fetch(self, uid: int) -> bytes | None:
         found = self._client.fetch([uid], [_BODY]).get(uid, {})
         body = found.get(b"BODY[]<0>", found.get(b"BODY[]"))
+        if body is None and self.has(uid):
+            raise Withheld
         return None if body is None else bytes(body)
 
+    def has(self, uid: int) -> bool:
+        return uid in self._client.search(["UID", str(uid)])
+
     def settle(self, uid: int) -> None:
-        if not self._done:
+        if self._account.done in ("", self._account.folder):
             self._client.add_flags([uid], [SEEN], silent=True)
-        elif self._client.has_capability("MOVE"):
+            return
+        self._done = self._done or self._made(self._account.done)
+        try:
+            self._move(uid)
+        except IMAPClientError:
+            self._done = ""  # it may have been deleted, and is made anew
+            raise
+
+    def _move(self, uid: int) -> None:
+        if self._client.has_capability("MOVE"):
             self._client.move([uid], self._done)
         else:
             self._client.copy([uid], self._done)
-            self._client.delete_messages([uid], silent=True)
-            if self._client.has_capability("UIDPLUS"):  # else others' deletions would go as well
-                self._client.uid_expunge([uid])
+            self.remove([uid])
+
+    def remove(self, uids: list[int]) -> None:
+        """Delete these mails, and no others: where the server can only expunge all that is marked
+        (no UIDPLUS, RFC 4315), they stay marked while others are."""
+        self._client.delete_messages(uids, silent=True)
+        if self._client.has_capability("UIDPLUS"):
+            self._client.uid_expunge(uids)
+        elif set(self._client.search(["DELETED"])) <= set(uids):
+            self._client.expunge()
 
     def wait(self, seconds: float) -> None:
         if not self._client.has_capability("IDLE"):

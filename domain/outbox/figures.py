@@ -28,5 +28,6 @@ class Figures(Frozen):
     lanes_backing_off: int
     unread: int
     unread_since: Instant | None
+    mailbox: Mapping[str, int]  # mails of a watched mailbox that were passed over, by reason
     quarantined: int
     suppressed: Mapping[SuppressionReason, int]

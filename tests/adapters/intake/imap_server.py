@@ -101,6 +101,21 @@ class ImapServer:
             for raw in mails:
                 client.append(self.account.folder, raw)
 
+    def clear(self) -> None:
+        """Take every mail out of the folder."""
+        with self.client() as client:
+            client.select_folder(self.account.folder)
+            client.delete_messages(client.search(), silent=True)
+            client.expunge()
+            client.select_folder("INBOX", readonly=True)
+
+    def mark_deleted(self) -> None:
+        """Mark every mail in the folder as deleted, as a mail program does before it expunges."""
+        with self.client() as client:
+            client.select_folder(self.account.folder)
+            client.delete_messages(client.search(), silent=True)
+            client.select_folder("INBOX", readonly=True)
+
     def lying(self, folder: str = "Mail") -> list[bool]:
         """The mails of a folder in order: whether each is marked as read."""
         with self.client() as client:

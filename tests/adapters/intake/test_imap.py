@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,79 +12,19 @@ import sqlalchemy as sa
 from adapters.db.database import Database
 from adapters.db.schema import imap_mailboxes, quarantine
 from adapters.intake.accepting import Reception
-from adapters.intake.imap import ImapWatch
-from adapters.intake.imap_folder import Account, ImapFolder
+from adapters.intake.imap_folder import ImapFolder
 from domain.errors import Unavailable
 from domain.inbox.acceptance import Envelope, Outcome, Source
-from tests.adapters.intake.imap_server import PASSWORD, ImapServer, imap_server
+from tests.adapters.intake.imap_server import PASSWORD, ImapServer
 from tests.adapters.intake.letters import (
     ANA,
     DOMAIN,
-    MAIL,
     address,
-    given_a_meeting,
     kept,
     mail_inputs,
 )
+from tests.adapters.intake.watching import DONE, arrived, is_moved, letter, watching
 from tests.patience import until
-
-DONE = "Parley/Done"
-
-
-@pytest.fixture(scope="module")
-async def running() -> AsyncIterator[ImapServer]:
-    async with imap_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def server(running: ImapServer, sqlite_database: Database) -> ImapServer:
-    """A server with an empty folder."""
-    await given_a_meeting(sqlite_database)
-    await asyncio.to_thread(running.make_folder)
-    return running
-
-
-def letter(number: int = 1, to: str | None = None) -> bytes:
-    """A mail as the last server left it in the mailbox."""
-    stamps = f"Return-Path: <{ANA}>\r\nDelivered-To: {to or address()}\r\n".encode()
-    return stamps + MAIL + b"number %d\r\n" % number
-
-
-@asynccontextmanager
-async def watching(
-    database: Database,
-    account: Account,
-    reception: Reception | None = None,
-    open_folder: Callable[[Account], Any] = ImapFolder,
-    look_every: float = 300.0,
-) -> AsyncIterator[ImapWatch]:
-    watch = ImapWatch(
-        database,
-        reception or Reception(database, DOMAIN),
-        account,
-        DOMAIN,
-        first_pause=0.01,
-        look_every=look_every,
-        open_folder=open_folder,
-    )
-    running = asyncio.create_task(watch.run())
-    try:
-        yield watch
-    finally:
-        await watch.stop()
-        await asyncio.wait_for(running, 10)
-
-
-async def arrived(database: Database, count: int) -> None:
-    async def are_there() -> bool:
-        return len(await kept(database)) >= count
-
-    await until(are_there)
-
-
-async def is_moved(server: ImapServer, count: int) -> None:
-    await until(lambda: asyncio.to_thread(lambda: len(server.lying(DONE)) == count), every=0.1)
 
 
 async def test_what_lies_there_is_kept_and_then_moved(
@@ -186,17 +125,20 @@ def _dying(real: Callable[..., Any], when: str, deaths: list[str]) -> Callable[.
 
 
 class Forgetful:
-    """A database that dies before it remembers how far the mailbox was read."""
+    """A database that dies before it remembers how far the mailbox was read, whose answer to
+    whether it can write comes before."""
 
     def __init__(self, real: Database) -> None:
         self._real = real
+        self._writes = 0
         self.deaths = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
     async def write(self, work: Callable[[sa.Connection], Any]) -> Any:
-        if self.deaths < 2:
+        self._writes += 1
+        if self._writes in (2, 4):
             self.deaths += 1
             raise Died
         return await self._real.write(work)
