@@ -36,9 +36,12 @@ class PostgresServer:
     """One server with databases made from a migrated template.
 
     `is_durable` leaves fsync on: needed for measuring, not for surviving a killed process.
+    `copied`: begin as a copy of that server's files, which must be stopped, not as a new one.
     """
 
-    def __init__(self, binaries: Path, *, is_durable: bool = False) -> None:
+    def __init__(
+        self, binaries: Path, *, is_durable: bool = False, copied: "PostgresServer | None" = None
+    ) -> None:
         self._binaries = binaries
         self._settings = _ALWAYS if is_durable else _ALWAYS + _QUICK
         # Not pytest's own directory: the user `postgres` may not enter that one.
@@ -47,7 +50,10 @@ class PostgresServer:
         self._count = 0
         if os.geteuid() == 0:
             shutil.chown(self.directory, "postgres", "postgres")
-        self._initialise()
+        if copied is None:
+            self._initialise()
+        else:
+            subprocess.run(["cp", "-a", copied.directory / "data", self.directory], check=True)
 
     def _initialise(self) -> None:
         command = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]

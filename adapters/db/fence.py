@@ -31,7 +31,7 @@ _CLUSTER = sa.text("SELECT system_identifier, current_database() FROM pg_control
 
 
 class Fence:
-    """Says whether mail may leave from `here`, which `None` leaves to the database server.
+    """Says whether mail may leave from `here`; None: from the database server, as it is reached.
 
     With `hold_all` nothing leaves from anywhere.
     """
@@ -85,18 +85,27 @@ class Fence:
         if self._here is not None:
             return self._here
         cluster, name = c.execute(_CLUSTER).one()
-        return f"{cluster}/{name}"
+        return f"{cluster}/{name} at {reached_at(c.engine.url)}"
 
 
 def place_of(settings: Settings) -> str | None:
     """The name of the place a process runs at: the setting, else machine and file. None for
-    PostgreSQL, where the server's own identity counts, whatever name it is reached by."""
+    PostgreSQL, where the server's own identity counts, and what it is reached by: a snapshot of
+    its disk, or a base backup, has the same identity, and is reached by another name."""
     if settings.installation:
         return settings.installation
     if not settings.is_embedded:
         return None
     file = sa.make_url(settings.database).database or ""
     return f"{_machine()}:{Path(file).resolve()}"
+
+
+def reached_at(url: sa.URL) -> str:
+    """Host and port of a database, from the address that a process is configured with."""
+    hosts = url.host or url.query.get("host") or "localhost"
+    port = url.port or url.query.get("port")
+    names = hosts if isinstance(hosts, str) else ",".join(hosts)
+    return f"{names}:{port}" if port else names
 
 
 def _machine() -> str:

@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.db.database import Database
-from adapters.db.fence import Fence, place_of
-from adapters.db.opening import open_database
+from adapters.db.fence import Fence, place_of, reached_at
+from adapters.db.opening import migrate, open_database
 from domain.outbox.place import why_held
 from settings import Settings
 from tests.adapters.outbox_rows import NOON
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, find_binaries
 
 
 async def test_the_first_place_is_the_one_that_sends(database: Database) -> None:
@@ -62,7 +62,6 @@ async def test_a_copied_file_finds_itself_at_another_place(tmp_path: Path, sqlit
 async def test_a_restored_database_of_another_name_is_a_copy(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """The server's own identity and the name count, not the name it is reached by."""
     database = open_database(postgres_url)
     await Fence(database, place_of(Settings(database_url=postgres_url))).settle(NOON)
     await database.close()
@@ -75,6 +74,47 @@ async def test_a_restored_database_of_another_name_is_a_copy(
     assert await Fence(copy, None).may_send() is not None
     await copy.close()
     postgres_server.drop(name)
+
+
+@pytest.mark.usefixtures("postgres_server")  # which says so where it is not installed
+async def test_a_restored_disk_of_the_server_is_a_copy() -> None:
+    """It has the same identity; what it is reached by tells them apart."""
+    binaries = find_binaries()
+    assert binaries is not None
+    original = PostgresServer(binaries)
+    original.start()
+    name = original.create()
+    migrate(original.url(name))
+    database = open_database(original.url(name))
+    await Fence(database, None).settle(NOON)
+    await database.close()
+    original.stop()
+    restored = PostgresServer(binaries, copied=original)
+    original.start()
+    restored.start()
+
+    before, after = open_database(original.url(name)), open_database(restored.url(name))
+    try:
+        assert await Fence(before, None).may_send() is None
+        assert "looks like a copy" in (await Fence(after, None).may_send() or "")
+    finally:
+        await before.close()
+        await after.close()
+        original.remove()
+        restored.remove()
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://parley:secret@db.example.org:5433/parley", "db.example.org:5433"),
+        ("postgresql://parley@db.example.org/parley", "db.example.org"),
+        ("postgresql://parley@/parley?host=/run/postgresql&port=5433", "/run/postgresql:5433"),
+        ("postgresql:///parley", "localhost"),
+    ],
+)
+def test_what_a_server_is_reached_by_holds_no_secret(url: str, place: str) -> None:
+    assert reached_at(sa.make_url(url)) == place
 
 
 async def test_a_named_installation_may_move(tmp_path: Path) -> None:
