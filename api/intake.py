@@ -21,11 +21,12 @@ from api.intake_bodies import (
     json_object,
     mailgun_event,
     mailgun_mail,
+    postmark_envelope,
     postmark_event,
     postmark_mail,
 )
 from api.intake_forms import check_form, read_form
-from api.mail_bodies import LARGEST_MAIL, mail_body
+from api.mail_bodies import LARGEST_MAIL, LARGEST_OF_MAILGUN, MailTooLarge, beginning_of, mail_body
 from api.openapi import Responses, problem_responses
 from api.peers import counted_peer, peer_of
 from api.ports import Ports, PortsDep
@@ -95,11 +96,17 @@ async def take_raw(
 
 @router.post("/postmark", summary="Take a mail in from Postmark", responses=_TAKEN)
 async def take_postmark(request: Request, ports: PortsDep, authorization: _Text = "") -> Response:
-    """The inbound webhook of Postmark, with the raw email content included."""
+    """The inbound webhook of Postmark, with the raw email content included. Of more than 16 MB
+    only the beginning is kept, for an operator: refused, it would only come again."""
     _check_postmark(request, ports, authorization)
-    async with _body(request, ports) as body:
-        raw, envelope = postmark_mail(json_object(body))
-        return await _take(ports, raw, envelope, Way.POSTMARK)
+    try:
+        async with _body(request, ports) as body:
+            raw, envelope = postmark_mail(json_object(body))
+            return await _take(ports, raw, envelope, Way.POSTMARK)
+    except MailTooLarge as fault:
+        begun = fault.begun  # and no more of the fault, whose frames hold what was read
+    beginning = await beginning_of(request, begun)
+    return await _take(ports, beginning, postmark_envelope(beginning), Way.POSTMARK)
 
 
 @router.post("/postmark/events", summary="Hear from Postmark", responses=_HEARD)
@@ -116,7 +123,7 @@ async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = 
     signature that is too old is a 406, after which Mailgun stops."""
     _checked(request, ports, lambda: _mailgun_key(ports))
     check_form(content_type)
-    async with _body(request, ports) as body:
+    async with _body(request, ports, LARGEST_OF_MAILGUN) as body:
         form = read_form(content_type, body)
         named = [form.text(name) for name in ("timestamp", "token", "signature")]
         until = _check_mailgun(request, ports, named)
@@ -181,13 +188,15 @@ def _checked(request: Request, ports: Ports, check: Callable[[], T]) -> T:
         raise
 
 
-def _body(request: Request, ports: Ports) -> AbstractAsyncContextManager[bytes]:
+def _body(
+    request: Request, ports: Ports, most: int = LARGEST_MAIL
+) -> AbstractAsyncContextManager[bytes]:
     """The body with its mail, if the peer may bring one more. Raises `TooMany` and what
     `mail_body` does."""
     peer = counted_peer(request)
     if ports.limits.mails is not None and peer is not None:
         ports.limits.mails.take(peer)
-    return mail_body(request, ports.limits.large_mails, peer, LARGEST_MAIL)
+    return mail_body(request, ports.limits.large_mails, peer, most)
 
 
 async def _take(

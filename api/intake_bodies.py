@@ -5,6 +5,7 @@ is not theirs.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -54,6 +55,22 @@ def postmark_mail(document: Mapping[str, Any]) -> tuple[bytes, Envelope]:
     sender = _text(_object(document.get("FromFull")).get("Email")) or _text(document.get("From"))
     recipients = addresses_in(_text(document.get("OriginalRecipient")))
     return raw.encode("utf-8", "replace"), Envelope(mail_from=sender, recipients=recipients)
+
+
+def postmark_envelope(beginning: bytes) -> Envelope:
+    """The envelope as far as the beginning of a body tells it."""
+    recipients = addresses_in(_member(beginning, b"OriginalRecipient"))
+    sender = _member(beginning, b"From")
+    return Envelope(mail_from=sender, recipients=recipients, holds_all=False)
+
+
+def _member(beginning: bytes, name: bytes) -> str:
+    """A text of a JSON object that breaks off. Inside of a text every quote has a backslash."""
+    found = re.search(rb'(?<!\\)"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % name, beginning)
+    try:
+        return _text(json.loads(found[1])) if found else ""
+    except ValueError:
+        return ""
 
 
 def mailgun_mail(form: MailForm) -> tuple[bytes, Envelope]:

@@ -20,17 +20,24 @@ LARGEST_MAIL = 16 * 1024 * 1024
 """Octets of a body that holds a whole mail, as providers send it: larger than what is given to a
 saga, so that such a mail is kept for an operator instead of being refused for ever."""
 
+LARGEST_OF_MAILGUN = 32 * 1024 * 1024
+"""As above: Mailgun takes mail of 25 MB, which its form makes larger."""
+
+BEGINNING = 64 * 1024
+"""Octets that are kept of a body that is larger still, where refusing it would lose it."""
+
 READ_WITHIN = 60.0
 """Seconds for one body: whoever sends slowly does not keep a place from others for long."""
 
 
 class MailTooLarge(ParleyError):
-    """More octets than are read."""
+    """More octets than are read; `begun` is the beginning of what was."""
 
     code = "body-too-large"
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, begun: bytes) -> None:
         super().__init__(f"Send at most {most // 1024**2} MB.")
+        self.begun = begun
 
 
 class TooSlow(ParleyError):
@@ -55,19 +62,35 @@ async def mail_body(
         yield await _read(request, _Measure(room, peer, most, held))
 
 
+async def beginning_of(request: Request, begun: bytes) -> bytes:
+    """The first `BEGINNING` octets of a body that is too large, of which that much was read; the
+    rest is dropped, or its sender would not hear the answer. Raises `TooSlow`, `BadRequest`."""
+    kept = bytearray(begun)
+    async with _coming():
+        async for chunk in request.stream():
+            kept += chunk[: BEGINNING - len(kept)]
+    return bytes(kept)
+
+
 async def _read(request: Request, measure: "_Measure") -> bytes:
     body = bytearray()
-    measure.check(announced(request.headers))
+    measure.check(announced(request.headers), body)
+    async with _coming():
+        async for chunk in request.stream():
+            body += chunk
+            measure.check(len(body), body)
+    return bytes(body)
+
+
+@asynccontextmanager
+async def _coming() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(READ_WITHIN):
-            async for chunk in request.stream():
-                body += chunk
-                measure.check(len(body))
+            yield
     except TimeoutError:
         raise TooSlow from None
     except ClientDisconnect:
         raise BadRequest("The body broke off.") from None
-    return bytes(body)
 
 
 class _Measure:
@@ -80,10 +103,10 @@ class _Measure:
         self._held = held
         self._has_place = False
 
-    def check(self, octets: int) -> None:
+    def check(self, octets: int, begun: bytearray) -> None:
         """Raises `MailTooLarge` and `Unavailable`."""
         if octets > self._most:
-            raise MailTooLarge(self._most)
+            raise MailTooLarge(self._most, bytes(begun[:BEGINNING]))
         if octets > LARGEST_BODY and not self._has_place:
             self._held.enter_context(self._room.held(self._peer))
             self._has_place = True

@@ -103,7 +103,7 @@ class Reception:
         if not self._rate.take(source.peer):
             return tuple(Outcome(recipient=r, admission=Admission.TOO_OFTEN) for r in recipients)
         mail = _Mail(with_crlf(raw), envelope.mail_from, source)
-        excess = beyond_limits(mail.raw)
+        excess = beyond_limits(mail.raw) if envelope.holds_all else Reason.CUT
 
         def work(c: sa.Connection) -> tuple[Outcome, ...]:
             if source.signed is None:
@@ -142,20 +142,21 @@ class Reception:
         is_anybodys = any(one.admission is not Admission.UNKNOWN for one in outcomes)
         if is_anybodys or mail.source.way.may_refuse:
             return outcomes
-        found |= self._keep_for_nobody(c, mail, opened)
+        reason = excess if excess is Reason.CUT else Reason.NOBODY
+        found |= self._keep_for_nobody(c, mail, opened, reason)
         return tuple(found[one] for one in recipients)
 
     def _keep_for_nobody(
-        self, c: sa.Connection, mail: _Mail, opened: Sequence[_Addressed]
+        self, c: sa.Connection, mail: _Mail, opened: Sequence[_Addressed], reason: Reason
     ) -> dict[str, Outcome]:
         """For everybody whose address it was once, or else for the operator; by recipient."""
         found = {}
         for one in opened:
             former = _former(c, one)
             if former is not None:
-                found[one.recipient] = self._quarantine(c, mail, one, former, Reason.NOBODY)
+                found[one.recipient] = self._quarantine(c, mail, one, former, reason)
         first = opened[0]
-        return found or {first.recipient: self._quarantine(c, mail, first, None, Reason.NOBODY)}
+        return found or {first.recipient: self._quarantine(c, mail, first, None, reason)}
 
     def _keep_for(
         self, c: sa.Connection, mail: _Mail, one: _Addressed, excess: Reason | None

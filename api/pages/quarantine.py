@@ -19,6 +19,7 @@ _WHY = {
     "nobody": "None of its addresses is one of ours, or lives.",
     "too-large": "It is larger than what is given to a meeting.",
     "too-nested": "It holds more mails and parts inside each other than any mail program makes.",
+    "cut": "It is so large that only the beginning of what came was kept.",
     "unreadable": "It came in, and could not be read.",
 }
 

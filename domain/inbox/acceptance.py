@@ -53,10 +53,12 @@ class Source(Frozen):
 
 
 class Envelope(Frozen):
-    """The sender ('' for the null path) and the recipients, as they were named beside the mail."""
+    """The sender ('' for the null path) and the recipients, as they were named beside the mail.
+    `holds_all` is False where the mail was so large that only the beginning of it is there."""
 
     mail_from: str
     recipients: tuple[str, ...]
+    holds_all: bool = True
 
 
 class Admission(StrEnum):
@@ -97,6 +99,7 @@ class Reason(StrEnum):
     NOBODY = "nobody"  # none of its addresses is one of ours, or lives
     TOO_LARGE = "too-large"
     TOO_NESTED = "too-nested"
+    CUT = "cut"  # so large that only the beginning of what came is kept
 
 
 def beyond_limits(raw: bytes) -> Reason | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.errors import BadInput, BytesForgotten, NotFound, Refused
+from domain.inbox.acceptance import Reason
 from domain.values import Frozen, Instant
 
 
@@ -35,6 +36,16 @@ class Forgotten(BytesForgotten):
         super().__init__(
             "The bytes of this mail were forgotten when their time was over, so it can be neither "
             "looked at nor replayed; what is known of it stays."
+        )
+
+
+class Incomplete(Refused):
+    """Only the beginning of a mail was kept, which means nothing to a saga."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This mail was so large that only the beginning of what came was kept; let its sender "
+            "send less, or look for it at the provider."
         )
 
 
@@ -103,6 +114,10 @@ def _has_bytes(stray: Stray) -> bool:
     return stray.raw_forgotten_at is None
 
 
+def _is_replayable(stray: Stray) -> bool:
+    return _has_bytes(stray) and stray.reason != Reason.CUT
+
+
 def _always(stray: Stray) -> bool:
     return True
 
@@ -111,7 +126,7 @@ TRANSITIONS = (
     Transition(
         Deed.REPLAY,
         frozenset({Custody.KEPT, Custody.READ}),
-        _has_bytes,
+        _is_replayable,
         "Give it to the inbox, or read it again",
     ),
     Transition(Deed.DISCARD, frozenset({Custody.KEPT}), _always, "Discard it"),
@@ -125,11 +140,10 @@ def possible(stray: Stray) -> Iterator[Transition]:
 
 
 def need_possible(deed: Deed, stray: Stray) -> None:
-    """Raises `Forgotten` where only the bytes are missing, and `Refused`."""
+    """Raises `Forgotten` where only the bytes are missing, `Incomplete` where only a part of them
+    is there, and `Refused`."""
     if any(row.deed is deed for row in possible(stray)):
         return
-    if not _has_bytes(stray) and any(
-        row.deed is deed and stray.custody in row.custodies for row in TRANSITIONS
-    ):
-        raise Forgotten
+    if any(row.deed is deed and stray.custody in row.custodies for row in TRANSITIONS):
+        raise Incomplete if _has_bytes(stray) else Forgotten
     raise Refused(f"This mail is {stray.custody.value}; {deed.value} is not possible now.")

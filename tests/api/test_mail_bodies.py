@@ -1,6 +1,7 @@
 """Megabytes over HTTP: not read for nobody, and never more at once than there is room for."""
 
 import asyncio
+import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,15 +10,17 @@ from urllib.parse import unquote_to_bytes, urlencode
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.db.database import Database
+from adapters.db.schema import quarantine
 from api.bodies import LARGEST_BODY
 from api.intake_bodies import MOST_RECIPIENTS
 from api.intake_forms import MailForm
 from api.limits import LARGE_MAILS, LARGE_MAILS_OF_ONE
-from api.mail_bodies import LARGEST_MAIL
+from api.mail_bodies import BEGINNING, LARGEST_MAIL, LARGEST_OF_MAILGUN
 from tests.adapters.intake.letters import ANA, MAIL, kept
 from tests.api.house import House
 from tests.api.intake_senders import OURS, basic, mailgun, open_house, send_mailgun, signed
@@ -75,7 +78,7 @@ MANY = ",".join(f"guest{number}@example.org" for number in range(MOST_RECIPIENTS
         ("postmark", {}, 401),
         ("postmark", basic("wrong"), 401),
         ("mailgun", {"Content-Type": "application/json"}, 422),
-        ("mailgun/mime", FORM | {"Content-Length": str(LARGEST_MAIL + 1)}, 413),
+        ("mailgun/mime", FORM | {"Content-Length": str(LARGEST_OF_MAILGUN + 1)}, 413),
     ],
 )
 async def test_what_can_be_refused_without_the_body_is(
@@ -215,6 +218,44 @@ async def broken_off(house: House, path: str, half: bytes) -> list[Any]:
     }
     await house.app(scope, receive, send)
     return answered
+
+
+@pytest.mark.parametrize("says_its_length", [True, False])
+@pytest.mark.parametrize("to", [OURS, "x@example.org"])
+async def test_of_a_mail_too_large_from_postmark_the_beginning_is_kept(
+    house: House, to: str, says_its_length: bool
+) -> None:
+    """With who it was from and for, whatever its sender wrote into the texts before."""
+    document = {
+        "FromName": 'x", "From": "forged\\\\',
+        "From": ANA,
+        "FromFull": {"Email": ANA, "Name": '"OriginalRecipient": "forged"'},
+        "OriginalRecipient": to,
+        "Subject": 'two "OriginalRecipient": "forged"',
+        "RawEmail": "x" * LARGEST_MAIL,
+    }
+    octets = json.dumps(document).encode()
+    headers = basic() | ({"Content-Length": str(len(octets))} if says_its_length else {})
+
+    answers = [
+        await house.client.post("/intake/postmark", content=Body(octets), headers=headers)
+        for _ in range(2)
+    ]
+
+    assert [answer.json()["outcomes"][0]["admission"] for answer in answers] == ["quarantined"] * 2
+    columns = [quarantine.c[name] for name in ("mail_from", "recipient", "reason", "raw")]
+    [row] = await house.database.read(lambda c: c.execute(sa.select(*columns)).all())
+    assert tuple(row) == (ANA, to, "cut", octets[:BEGINNING])
+
+
+async def test_a_mail_as_large_as_mailgun_takes_is_kept_whole(house: House) -> None:
+    mail = MAIL + b"x" * 25 * 1024 * 1024
+
+    answer = await send_mailgun(house, mail)
+
+    assert answer.json()["outcomes"][0]["admission"] == "quarantined"
+    length = sa.select(sa.func.length(quarantine.c.raw))
+    assert await house.database.read(lambda c: c.execute(length).scalar()) == len(mail)
 
 
 @given(st.text("%4a+é", max_size=30))

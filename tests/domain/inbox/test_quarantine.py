@@ -3,7 +3,15 @@
 import pytest
 
 from domain.errors import Refused
-from domain.inbox.quarantine import Custody, Deed, Forgotten, Stray, need_possible, possible
+from domain.inbox.quarantine import (
+    Custody,
+    Deed,
+    Forgotten,
+    Incomplete,
+    Stray,
+    need_possible,
+    possible,
+)
 from domain.values import EARLIEST
 
 R, D, B = Deed.REPLAY, Deed.DISCARD, Deed.RAW
@@ -48,3 +56,11 @@ def test_only_what_lacks_nothing_but_its_bytes_says_so() -> None:
         need_possible(Deed.REPLAY, stray(Custody.READ, forgotten=True))
     with pytest.raises(Refused):
         need_possible(Deed.REPLAY, stray(Custody.DISCARDED, forgotten=True))
+
+
+def test_half_a_mail_is_looked_at_and_never_replayed() -> None:
+    half = stray(Custody.KEPT).model_copy(update={"reason": "cut"})
+
+    assert {row.deed for row in possible(half)} == {D, B}
+    with pytest.raises(Incomplete, match="beginning"):
+        need_possible(Deed.REPLAY, half)
