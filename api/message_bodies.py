@@ -85,20 +85,14 @@ class TemplateBody(_Body):
 
     def words(self) -> Words:
         """The mail written out. Raises `BadInput` with the field at fault."""
-        words = Words(
-            subject=render(self.subject, self.variables, field="template.subject"),
-            text=render(self.text, self.variables, field="template.text"),
+        given = self.variables
+        return Words(
+            subject=render(self.subject, given, limit=TEXT_LIMIT, field="template.subject"),
+            text=render(self.text, given, limit=TEXT_LIMIT, field="template.text"),
             html=None
             if self.html is None
-            else render_html(self.html, self.variables, field="template.html"),
+            else render_html(self.html, given, limit=TEXT_LIMIT, field="template.html"),
         )
-        for name, text in (("text", words.text), ("html", words.html or "")):
-            if len(text) > TEXT_LIMIT:
-                raise BadInput(
-                    f"With its variables it has more than {TEXT_LIMIT} characters.",
-                    field=f"template.{name}",
-                )
-        return words
 
 
 class DigestBody(_Body):

@@ -24,40 +24,61 @@ class MissingVariable(BadInput):
         super().__init__(f"The template uses {{{{ {name} }}}}, which is not given.", field=field)
 
 
-def render(template: str, variables: Mapping[str, Value], *, field: str) -> str:
-    """`template` with its variables filled in as plain text.
+def render(template: str, variables: Mapping[str, Value], *, limit: int, field: str) -> str:
+    """`template` with its variables filled in as plain text, `limit` characters at most.
 
-    Raises `MissingVariable`, and `BadInput` for braces that hold no name; both about `field`.
+    Raises `MissingVariable`, and `BadInput` for braces that hold no name or for more characters;
+    all about `field`.
     """
-    return _filled(template, variables, str, field)
+    return _filled(template, variables, str, limit, field)
 
 
-def render_html(template: str, variables: Mapping[str, Value], *, field: str) -> str:
+def render_html(template: str, variables: Mapping[str, Value], *, limit: int, field: str) -> str:
     """The same for HTML: values are escaped, the template is not."""
-    return _filled(template, variables, html.escape, field)
+    return _filled(template, variables, html.escape, limit, field)
 
 
 def _filled(
-    template: str, variables: Mapping[str, Value], escape: Callable[[str], str], field: str
+    template: str,
+    variables: Mapping[str, Value],
+    escape: Callable[[str], str],
+    limit: int,
+    field: str,
 ) -> str:
-    _need_references_only(template, field)
+    """Counts as it goes: a short template may name a long value many thousand times."""
+    length = len(_literal(template, field))
+    values: dict[str, str] = {}
 
     def value_of(match: re.Match[str]) -> str:
+        nonlocal length
         name = match[1]
         if name not in variables:
             raise MissingVariable(name, field)
-        return escape(shown(variables[name]))
+        if name not in values:
+            values[name] = escape(shown(variables[name]))
+        length += len(values[name])
+        if length > limit:
+            raise _too_long(limit, field)
+        return values[name]
 
+    if length > limit:
+        raise _too_long(limit, field)
     return _REFERENCE.sub(value_of, template)
 
 
-def _need_references_only(template: str, field: str) -> None:
+def _literal(template: str, field: str) -> str:
+    """What stands between the references."""
     rest = _REFERENCE.sub("", template)
     if "{{" in rest or "}}" in rest:
         raise BadInput(
             "Double braces hold one name, like {{ name }}; there is something else in them.",
             field=field,
         )
+    return rest
+
+
+def _too_long(limit: int, field: str) -> BadInput:
+    return BadInput(f"With its variables it has more than {limit} characters.", field=field)
 
 
 def shown(value: Value) -> str:
