@@ -85,9 +85,9 @@ def test_hostile_text_stays_text(text: str) -> None:
 def test_hostile_values_stay_text_in_a_template(text: str) -> None:
     values = {"it": text}
     words = Words(
-        subject=render("About {{ it }}!", values, limit=9_000, field="subject"),
-        text=render("Hello,\n{{ it }}\nBye", values, limit=9_000, field="text"),
-        html=render_html('<p title="{{ it }}">{{it}}</p>', values, limit=9_000, field="html"),
+        subject=render("About {{ it }}!", values, limit=100_000, field="subject"),
+        text=render("Hello,\n{{ it }}\nBye", values, limit=100_000, field="text"),
+        html=render_html('<p title="{{ it }}">{{it}}</p>', values, limit=100_000, field="html"),
     )
 
     raw = composed(words, text)
