@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     imap_host: str = ""  # empty: no mailbox is watched
     imap_port: int = 993
     imap_security: Literal["tls", "starttls", "none"] = "tls"
+    imap_ca_file: Path | None = None  # trusts this authority instead of the system's
     imap_username: str = ""
     imap_password: str = ""
     imap_folder: str = "INBOX"

@@ -61,18 +61,20 @@ def relay_of(settings: Settings) -> Relay:
     )
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext | None:
+def tls_context(
+    ca_file: Path | None, setting: str = "PARLEY_SMTP_CA_FILE"
+) -> ssl.SSLContext | None:
     """Trusts the authority in `ca_file` and no other; None without one: the system's list.
-    Raises `BadInput` when there is none in it."""
+    Raises `BadInput` that names the `setting` when there is none in it."""
     if ca_file is None:
         return None
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as fault:  # ssl.SSLError is one
         raise BadInput(
-            f"PARLEY_SMTP_CA_FILE is {ca_file}, where there is no certificate in PEM form:"
+            f"{setting} is {ca_file}, where there is no certificate in PEM form:"
             f" {fault.strerror or fault}",
-            field="PARLEY_SMTP_CA_FILE",
+            field=setting,
         ) from fault
 
 

@@ -31,7 +31,7 @@ from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from adapters.retention import Retention
 from adapters.smtp import SmtpMailer
-from adapters.smtp_relay import relay_of
+from adapters.smtp_relay import relay_of, tls_context
 from adapters.temporal.outbox import OutboxKeeper
 from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
@@ -74,6 +74,7 @@ def _add_mailbox(g: Ground, reception: Reception) -> None:
         password=s.imap_password,
         folder=s.imap_folder,
         done=s.imap_done_folder,
+        tls=tls_context(s.imap_ca_file, "PARLEY_IMAP_CA_FILE"),
     )
     watch = ImapWatch(g.database, reception, account, s.mail_domain)
     g.crew.add("imap", watch.run(), stop=watch.stop, within=15)

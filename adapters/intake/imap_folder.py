@@ -7,6 +7,7 @@ Nothing of it is logged: the library's own log would hold addresses.
 import contextlib
 import logging
 import socket
+import ssl
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -28,7 +29,8 @@ _BODY = f"BODY.PEEK[]<0.{LARGEST}>"
 @dataclass(frozen=True)
 class Account:
     """Where the mailbox is, and what is done with a mail that was taken: it goes to the folder
-    `done`, or is marked as read where that is empty."""
+    `done`, or is marked as read where that is empty. `tls` says whom to trust, None for the
+    system's list of authorities."""
 
     host: str
     port: int
@@ -37,6 +39,7 @@ class Account:
     password: str = field(repr=False)
     folder: str = "INBOX"
     done: str = ""
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -103,17 +106,19 @@ class ImapFolder:
             account.host,
             account.port,
             ssl=account.security == "tls",
+            ssl_context=account.tls if account.security == "tls" else None,
             timeout=ANSWERS_WITHIN,
         )
         try:
             self._open()
         except BaseException:
-            self._client.shutdown()
+            with contextlib.suppress(Exception):  # a line that broke would hide why it did
+                self._client.shutdown()
             raise
 
     def _open(self) -> None:
         if self._account.security == "starttls":
-            self._client.starttls()
+            self._client.starttls(self._account.tls)
         self._client.login(self._account.username, self._account.password)
         self._done = ""  # made when it is needed: a server that refuses it still has mail
         status = self._client.select_folder(self._account.folder)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it has no stubs
 
@@ -19,7 +20,10 @@ USER, PASSWORD = "intake", "open sesame"
 class ImapServer:
     """One mailbox; `account` is how to reach its folder `Mail`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, certificate: Path | None = None) -> None:
+        self._tls = ["--no-tls"]
+        if certificate is not None:
+            self._tls = ["--cert", str(certificate), "--key", str(certificate)]
         self.account = Account(
             host="127.0.0.1",
             port=port,
@@ -49,14 +53,15 @@ class ImapServer:
                 "127.0.0.1",
                 "--port",
                 port,
-                "--no-tls",
+                *self._tls,
             ),
             *("dict", "--demo-data", "--demo-user", USER, "--demo-password", PASSWORD),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         await until(self._answers)
-        await asyncio.to_thread(self.make_folder)
+        if "--no-tls" in self._tls:
+            await asyncio.to_thread(self.make_folder)
 
     async def _answers(self) -> bool:
         try:
@@ -128,10 +133,11 @@ class ImapServer:
 
 
 @asynccontextmanager
-async def imap_server() -> AsyncIterator[ImapServer]:
+async def imap_server(certificate: Path | None = None) -> AsyncIterator[ImapServer]:
+    """With a certificate it has STARTTLS, and lets nobody in without it."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    server = ImapServer(port)
+    server = ImapServer(port, certificate)
     await server.start()
     try:
         yield server
