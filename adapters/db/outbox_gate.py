@@ -69,8 +69,8 @@ class Gate:
                 break
             if (stop := self._look_at(one, living)) is not None:
                 stops.append((one, stop))
-            elif one.digest is not None and self._composes:
-                admitted.digests.add(one.digest)
+            elif (digest := self._digest_of(one)) is not None:
+                admitted.digests.add(digest)
             elif (turn := self._turn(one)) is not None:
                 turns.append({"row": one.id, "turn": turn})
             else:
@@ -105,12 +105,19 @@ class Gate:
         self, one: Waiting, living: Mapping[tuple[str, str], Sequence[Suppression]]
     ) -> Stop | None:
         to = one.folded_recipient
+        in_force = living.get((one.owner, to), ())
+        if self._digest_of(one) is not None:
+            return look_at(one, in_force, None, self._shaping, self._now)
         ration = self._rations.get(to, Ration())
-        stop = look_at(one, living.get((one.owner, to), ()), ration, self._shaping, self._now)
+        stop = look_at(one, in_force, ration, self._shaping, self._now)
         if stop is None or stop.state is MessageState.HELD:
             # One that is held has its place in the line of its recipient, as one that goes.
             self._rations[to] = ration.one_more()
         return stop
+
+    def _digest_of(self, one: Waiting) -> str | None:
+        """The digest it is left to be merged into."""
+        return one.digest if self._composes else None
 
     def _turn(self, one: Waiting) -> datetime | None:
         """When it shall ask again, where a lane is full; None when it may go."""

@@ -62,18 +62,24 @@ class Ration(NamedTuple):
 def look_at(
     message: Waiting,
     suppressions: Sequence[Suppression],
-    ration: Ration,
+    ration: Ration | None,
     shaping: Shaping,
     now: datetime,
 ) -> Stop | None:
     """Why `message` must not go now, or None. `suppressions` are those in force for its owner and
-    recipient. What ends it for good comes first, so that nothing is held in vain."""
+    recipient. What ends it for good comes first, so that nothing is held in vain.
+
+    `ration` None: it is to become a part of a digest, and only the whole is one more mail.
+    """
     if message.expires_at is not None and message.expires_at <= now:
         return Stop(MessageState.EXPIRED, f"Not wanted any more since {_words(message.expires_at)}")
     for one in suppressions:
         if one.scope is SuppressionScope.ALL or message.optional:
             return Stop(MessageState.SUPPRESSED, _suppressed(one))
-    return _in_the_night(message, shaping, now) or _over_the_cap(ration, shaping, now)
+    night = _in_the_night(message, shaping, now)
+    if night is not None or ration is None:
+        return night
+    return _over_the_cap(ration, shaping, now)
 
 
 def _suppressed(one: Suppression) -> str:

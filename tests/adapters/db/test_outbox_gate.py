@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import lanes, outbox, outbox_claims, outbox_results, suppressions
+from adapters.db import digests, lanes, outbox, outbox_claims, outbox_results, suppressions
 from adapters.db.database import Database
 from adapters.db.outbox import Wait
 from adapters.db.outbox_claims import Held, Order, Taken
@@ -297,6 +297,30 @@ async def test_parts_of_digests_are_left_to_be_merged(database: Database) -> Non
     taken = await take(database, composes=True)
     assert (taken.claims, taken.digests) == ([], {"morning"})
     assert len((await take(database)).claims) == 2  # nobody composes: they go as they are
+
+
+async def test_a_digest_counts_for_the_cap_as_the_one_mail_it_is(database: Database) -> None:
+    shaping, parts = Shaping(recipient_cap=2), range(1, 6)
+
+    def work(c: sa.Connection) -> None:
+        for number in parts:
+            wait = Wait(Hold.DIGEST, NOON)
+            outbox.post(c, "main", letter(number), NOON, wait=wait, digest="morning")
+        outbox.post(c, "main", letter(6), NOON)
+
+    await database.write(work)
+
+    due = await take(database, shaping, composes=True)
+    assert ([one.id for one in due.claims], due.fates, due.digests) == ([6], [], {"morning"})
+    await send(database, due.claims)
+
+    whole = letter(7)
+    await database.write(lambda c: digests.merge(c, "morning", lambda _: whole, NOON))
+    assert [one.id for one in (await take(database, shaping, composes=True)).claims] == [7]
+
+    await enqueue(database, letter(8))
+    held = await take(database, shaping, composes=True)
+    assert [(one.id, one.state) for one in held.fates] == [(8, MessageState.HELD)]
 
 
 async def test_what_has_nothing_to_do_is_found_among_very_many(database: Database) -> None:

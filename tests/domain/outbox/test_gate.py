@@ -161,3 +161,18 @@ def test_a_star_is_every_other_domain_and_each_has_its_own_lane() -> None:
     assert shaping.passages("a", "quick.org")[0] == Passage("domain/quick.org", None)
     assert [shaping.connections_at_once(one) for one in ("x", "y")] == [3, 1]
     assert Shaping().connections_at_once("x") is None
+
+
+def test_a_part_of_a_digest_is_no_mail_of_its_own() -> None:
+    part = waiting(quiet=True, expires_at=NOW + HOUR)
+
+    def at(now: datetime) -> Stop | None:
+        return look_at(part, (), None, SHAPING, now)
+
+    night, evening, late = at(NOW), at(NOW - 3 * HOUR), at(NOW + HOUR)
+
+    assert night is not None
+    assert night.because is Hold.QUIET_HOURS
+    assert evening is None
+    assert late is not None
+    assert late.state is MessageState.EXPIRED
