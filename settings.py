@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     dkim_key_file: Path | None = None  # PEM of the private key
 
     intake_mails_per_minute: float = Field(default=600, ge=0)  # from one peer; 0: no limit
+    feedback_address: str = ""  # where complaints about our mail come to, by feedback loops
     lmtp_host: str = "127.0.0.1"
     lmtp_port: int = 0  # 0: no LMTP
     imap_host: str = ""  # empty: no mailbox is watched

@@ -128,7 +128,9 @@ def ports_from(parts: Parts) -> Ports:
         fence=Fence(database, place_of(parts.settings), hold_all=parts.settings.hold_all),
         probes=SqlProbes(database, parts.secret, parts.settings.mail_domain),
         strays=SqlStrays(database, parts.settings.mail_domain),
-        reception=Reception(database, parts.settings.mail_domain, now=parts.clock),
+        reception=Reception(
+            database, s.mail_domain, feedback_address=s.feedback_address, now=parts.clock
+        ),
         provider_events=SqlProviderEvents(database),
         poke=parts.poke,
         clock=parts.clock,

@@ -53,7 +53,7 @@ async def add_intake(g: Ground) -> None:
     """Takes mail in; it needs nobody else to keep its promise."""
     s = g.settings
     rate = PeerRate(s.intake_mails_per_minute)
-    reception = Reception(g.database, s.mail_domain, rate=rate)
+    reception = Reception(g.database, s.mail_domain, rate=rate, feedback_address=s.feedback_address)
     await _listen(g, Intake(reception, s.mail_domain, host=s.intake_host, port=s.intake_port))
     if s.lmtp_port or s.lmtp_host.startswith("/"):
         lmtp = Intake(reception, s.mail_domain, way=Way.LMTP, host=s.lmtp_host, port=s.lmtp_port)
@@ -76,7 +76,9 @@ def _add_mailbox(g: Ground, reception: Reception) -> None:
         done=s.imap_done_folder,
         tls=tls_context(s.imap_ca_file, "PARLEY_IMAP_CA_FILE"),
     )
-    watch = ImapWatch(g.database, reception, account, s.mail_domain)
+    watch = ImapWatch(
+        g.database, reception, account, s.mail_domain, feedback_address=s.feedback_address
+    )
     g.crew.add("imap", watch.run(), stop=watch.stop, within=15)
 
 

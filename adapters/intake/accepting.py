@@ -32,6 +32,8 @@ from domain.inbox.acceptance import (
 from domain.inbox.identity import message_key, with_crlf
 from domain.inbox.load import Load
 from domain.inbox.repetition import SignedRequest
+from domain.inbox.reports import reported_address
+from domain.values import same_mailbox
 
 T = TypeVar("T")
 
@@ -60,8 +62,11 @@ class _Mail(NamedTuple):
 class Reception:
     """Takes mail for the living token addresses of `mail_domain`.
 
-    `rate` bounds what one peer may bring. Both methods raise `Unavailable` for every fault of
-    ours, the slow ones too; then nothing was kept, or all was and nobody knows.
+    `rate` bounds what one peer may bring. A mail to `feedback_address` counts as one to the bounce
+    address that it reports on, and is kept for the operator where there is none.
+
+    Both methods raise `Unavailable` for every fault of ours, the slow ones too; then nothing was
+    kept, or all was and nobody knows.
     """
 
     def __init__(
@@ -70,12 +75,14 @@ class Reception:
         mail_domain: str,
         *,
         rate: PeerRate | None = None,
+        feedback_address: str = "",
         commit_within: float = COMMIT_WITHIN,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._database = database
         self._mail_domain = mail_domain
         self._rate = rate or PeerRate(0)
+        self._feedback_address = feedback_address
         self._commit_within = commit_within
         self._now = now
 
@@ -86,6 +93,8 @@ class Reception:
         """
         if not self._rate.has_room(source.peer):
             return Admission.TOO_OFTEN
+        if self._is_for_reports(address):
+            return None
         load = await self._in_time(self._database.read(lambda c: self._load(c, address)))
         if load is None:
             self._rate.take(source.peer)
@@ -131,16 +140,27 @@ class Reception:
             return _Addressed(address, None, None)
         return _Addressed(address, named, capabilities.find(c, named.purpose, named.token))
 
+    def _is_for_reports(self, address: str) -> bool:
+        return self._feedback_address != "" and same_mailbox(address, self._feedback_address)
+
+    def _open_for(self, c: sa.Connection, recipient: str, mail: _Mail) -> _Addressed:
+        """What `recipient` opens for `mail`."""
+        meant = recipient
+        if self._is_for_reports(recipient):
+            meant = reported_address(mail.raw, self._mail_domain) or recipient
+        return self._open(c, meant)._replace(recipient=recipient)
+
     def _keep(
         self, c: sa.Connection, mail: _Mail, recipients: Sequence[str], excess: Reason | None
     ) -> tuple[Outcome, ...]:
-        opened = [self._open(c, one) for one in dict.fromkeys(recipients)]
+        opened = [self._open_for(c, one, mail) for one in dict.fromkeys(recipients)]
         # Inputs of several streams are accepted in the order of their names (see `inputs.accept`).
         opened.sort(key=lambda one: one.capability.stream if one.capability else "")
         found = {one.recipient: self._keep_for(c, mail, one, excess) for one in opened}
         outcomes = tuple(found[one] for one in recipients)
         is_anybodys = any(one.admission is not Admission.UNKNOWN for one in outcomes)
-        if is_anybodys or mail.source.way.may_refuse:
+        is_report = any(self._is_for_reports(one) for one in recipients)
+        if is_anybodys or (mail.source.way.may_refuse and not is_report):
             return outcomes
         reason = excess if excess is Reason.CUT else Reason.NOBODY
         found |= self._keep_for_nobody(c, mail, opened, reason)

@@ -58,6 +58,7 @@ class ImapWatch:
         account: Account,
         mail_domain: str,
         *,
+        feedback_address: str = "",
         look_every: float = LOOK_EVERY,
         first_pause: float = FIRST_PAUSE,
         now: Callable[[], datetime] = _utc_now,
@@ -67,6 +68,7 @@ class ImapWatch:
         self._reception = reception
         self._account = account
         self._mail_domain = mail_domain
+        self._feedback_address = feedback_address
         self._look_every = look_every
         self._first_pause = first_pause
         self._now = now
@@ -208,7 +210,7 @@ class ImapWatch:
 
     async def _keep(self, uid: int, raw: bytes) -> bool:
         try:
-            envelope = envelope_of(raw, self._mail_domain)
+            envelope = envelope_of(raw, self._mail_domain, self._feedback_address)
             outcomes = await self._reception.accept(raw, envelope, _SOURCE)
         except Exception as fault:
             self._pass_over(uid, Trouble.KEEP, fault)

@@ -18,16 +18,17 @@ _HEAD = 256 * 1024
 _SENDER = re.compile(r"<([^<>\s]{0,320})>|([^<>\s,@]{1,64}@[^<>\s,@]{1,255})")
 
 
-def envelope_of(raw: bytes, domain: str) -> Envelope:
-    """The token addresses at `domain` that `raw` was sent to, and its return path, or where the
-    last server wrote none, whom it says it is from.
+def envelope_of(raw: bytes, domain: str, feedback_address: str = "") -> Envelope:
+    """The token addresses at `domain` that `raw` was sent to, or the `feedback_address`, and its
+    return path, or where the last server wrote none, whom it says it is from.
 
     Stamps count before what its sender wrote, where they name any. Only addresses of our own
     shape are looked for, so nothing in a header has to be parsed.
     """
     lines = list(_headers(raw))
-    stamped = _addresses((value for name, value in lines if name in _STAMPED), domain)
-    written = _addresses((value for name, value in lines if name in _WRITTEN), domain)
+    ours = _ours(domain, feedback_address)
+    stamped = _addresses((value for name, value in lines if name in _STAMPED), ours)
+    written = _addresses((value for name, value in lines if name in _WRITTEN), ours)
     return Envelope(mail_from=_sender(lines), recipients=stamped or written)
 
 
@@ -48,11 +49,12 @@ def _headers(raw: bytes) -> Iterator[tuple[str, str]]:
             yield name.strip().lower().decode("latin-1"), value.decode("latin-1")
 
 
-def _addresses(values: Iterator[str], domain: str) -> tuple[str, ...]:
-    ours = re.compile(
-        rf"(?<![a-z0-9.+_-])[a-z]\+[a-z0-9]{{{TOKEN_LENGTH}}}(?:-[0-9]{{1,18}})?@"
-        rf"{re.escape(domain)}(?![a-z0-9.-])",
-        re.IGNORECASE,
-    )
+def _ours(domain: str, feedback_address: str) -> re.Pattern[str]:
+    token = rf"[a-z]\+[a-z0-9]{{{TOKEN_LENGTH}}}(?:-[0-9]{{1,18}})?@{re.escape(domain)}"
+    any_of = f"{token}|{re.escape(feedback_address)}" if feedback_address else token
+    return re.compile(rf"(?<![a-z0-9.+_-])(?:{any_of})(?![a-z0-9.-])", re.IGNORECASE)
+
+
+def _addresses(values: Iterator[str], ours: re.Pattern[str]) -> tuple[str, ...]:
     found = (address.lower() for value in values for address in ours.findall(value))
     return tuple(dict.fromkeys(found))

@@ -32,6 +32,15 @@ def test_token_addresses_are_found_where_servers_write_them(
     assert envelope_of(raw, DOMAIN).recipients == recipients
 
 
+def test_the_address_for_complaints_is_found_beside_them() -> None:
+    raw = (
+        f"Delivered-To: x@y\r\nTo: FBL <Fbl@{DOMAIN}>\r\nCc: {TWO}, afbl@{DOMAIN}\r\n\r\n".encode()
+    )
+
+    assert envelope_of(raw, DOMAIN, f"fbl@{DOMAIN}").recipients == (f"fbl@{DOMAIN}", TWO)
+    assert envelope_of(raw, DOMAIN).recipients == (TWO,)
+
+
 @pytest.mark.parametrize(
     ("head", "sender"),
     [
