@@ -408,7 +408,8 @@ suppressions = sa.Table(
     _at("created_at"),
     _maybe_at("until"),
     _maybe_at("lifted_at"),
-    sa.UniqueConstraint("owner", "folded_address", "scope"),
+    # Reasons stand side by side: none ends another. The address first, as every claim asks by it.
+    sa.UniqueConstraint("folded_address", "owner", "scope", "reason"),
     sqlite_autoincrement=True,
 )
 

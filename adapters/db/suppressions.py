@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
@@ -12,35 +11,18 @@ from domain.errors import NotFound
 from domain.outbox.model import Suppression, SuppressionReason, SuppressionScope
 from domain.outbox.suppression import Measure, is_disproved
 
-_UNIQUE = ("owner", "folded_address", "scope")
-_ID = sa.select(suppressions.c.id).where(
-    *(suppressions.c[name] == sa.bindparam(name) for name in _UNIQUE)
-)
+_UNIQUE = ("folded_address", "owner", "scope", "reason")
 _new = postgresql.insert(suppressions)
 _SUPPRESS = _new.on_conflict_do_update(
     index_elements=list(_UNIQUE),
     set_={
         **{
             name: _new.excluded[name]
-            for name in ("address", "reason", "detail", "message", "created_at", "until")
+            for name in ("address", "detail", "message", "created_at", "until")
         },
         "lifted_at": sa.null(),
     },
-    # What ends by itself does not take the place of what holds until somebody lifts it; nor does
-    # a wish, which whoever has a mail's link may take back, that of what only the owner lifts.
-    where=sa.or_(
-        suppressions.c.lifted_at.is_not(None),
-        sa.and_(
-            sa.or_(_new.excluded.until.is_(None), suppressions.c.until.is_not(None)),
-            sa.or_(
-                _new.excluded.reason != SuppressionReason.UNSUBSCRIBED.value,
-                suppressions.c.reason.not_in(
-                    [SuppressionReason.COMPLAINED.value, SuppressionReason.PERSON.value]
-                ),
-            ),
-        ),
-    ),
-)
+).returning(suppressions.c.id)
 
 
 def suppress(
@@ -57,10 +39,10 @@ def suppress(
 ) -> int:
     """Send no more mail of `scope` to `address` for `owner`; returns the id of the suppression.
 
-    The newest reason replaces an earlier one, unless that one holds for ever and this does not, or
-    only the owner lifts that one and this is a recipient's wish.
+    It replaces an earlier one for the same reason. Other reasons stand beside it, each until it
+    ends or whoever may lift it does.
     """
-    row: dict[str, Any] = {
+    row = {
         "owner": owner,
         "folded_address": address.casefold(),
         "address": address,
@@ -71,8 +53,7 @@ def suppress(
         "created_at": at,
         "until": until,
     }
-    c.execute(_SUPPRESS, row)
-    return int(c.execute(_ID, {name: row[name] for name in _UNIQUE}).scalar_one())
+    return int(c.execute(_SUPPRESS, row).scalar_one())
 
 
 _IS_LIVE = (
@@ -80,8 +61,10 @@ _IS_LIVE = (
     sa.or_(suppressions.c.until.is_(None), suppressions.c.until > sa.bindparam("now")),
 )
 _COLUMNS = tuple(suppressions.c[name] for name in Suppression.model_fields)
-_OF_ADDRESSES = sa.select(*_COLUMNS).where(
-    suppressions.c.folded_address.in_(sa.bindparam("folded", expanding=True)), *_IS_LIVE
+_OF_ADDRESSES = (
+    sa.select(*_COLUMNS)
+    .where(suppressions.c.folded_address.in_(sa.bindparam("folded", expanding=True)), *_IS_LIVE)
+    .order_by(suppressions.c.id)
 )
 
 
@@ -124,7 +107,8 @@ def impose(
 
 
 def of_address(c: sa.Connection, owner: str, address: str, now: datetime) -> list[Suppression]:
-    """What is in force at `now` for one address of an owner's mail; at most one of each scope."""
+    """What is in force at `now` for one address of an owner's mail; at most one of each scope
+    and reason."""
     return living(c, [address], now).get((owner, address.casefold()), [])
 
 
@@ -186,12 +170,15 @@ def lift(c: sa.Connection, owner: str, id: int, at: datetime) -> Suppression:
     return found
 
 
-def lift_unsubscribed(c: sa.Connection, owner: str, address: str, at: datetime) -> None:
-    """The recipient wants mail again; what was not their own wish stands."""
+def lift_unsubscribed(
+    c: sa.Connection, owner: str, address: str, at: datetime, *, but: int | None = None
+) -> None:
+    """The recipient's earlier wishes are over, but for the one with the id `but`; what was not
+    their own wish stands."""
     wishes = [
         one.id
         for one in of_address(c, owner, address, at)
-        if one.reason is SuppressionReason.UNSUBSCRIBED
+        if one.reason is SuppressionReason.UNSUBSCRIBED and one.id != but
     ]
     _lift_all(c, wishes, at)
 

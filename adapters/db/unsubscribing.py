@@ -134,10 +134,11 @@ def obey(
         evidence.prove(c, [message], Proof.CLICK, at)
     if present_wish(c, who, at) is wish:
         return False
-    suppressions.lift_unsubscribed(c, who.owner, who.address, at)
+    new: int | None = None
     if wish is not MailWish.EVERYTHING:
         measure = after_unsubscribing(_SCOPE[wish])
-        suppressions.impose(c, who.owner, who.address, measure, at, message=message)
+        new = suppressions.impose(c, who.owner, who.address, measure, at, message=message)
+    suppressions.lift_unsubscribed(c, who.owner, who.address, at, but=new)
     if message is not None:
         outbox_events.note(c, [message], _WORD[wish], at, detail=wish.value)
     if tells_saga and who.party:

@@ -1,9 +1,11 @@
 """Addresses that mail does not go to, on both engines."""
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from adapters.db import suppressions
 from adapters.db.database import Database
@@ -20,6 +22,7 @@ from tests.adapters.outbox_rows import NOON
 
 ANA = "Ana@example.org"
 BOUNCED = after_bounce(Cause.NO_MAILBOX, NOON)
+WISHED = SuppressionReason.UNSUBSCRIBED
 SOON = NOON + timedelta(minutes=1)
 
 
@@ -78,12 +81,23 @@ async def test_nobody_lifts_what_is_another_owners(database: Database) -> None:
 
 
 async def test_a_bounce_does_not_shorten_what_holds_for_ever(database: Database) -> None:
-    first = await impose(database, after_complaint())
-    second = await impose(database, BOUNCED)
+    await impose(database, after_complaint())
+    await impose(database, BOUNCED)
+    late = NOON + timedelta(days=31)
+
+    [left] = await database.read(lambda c: suppressions.list_page(c, "main", late))
+
+    assert (left.reason, left.until) == (SuppressionReason.COMPLAINED, None)
+
+
+async def test_the_newest_of_one_reason_replaces_the_one_before(database: Database) -> None:
+    first = await impose(database, BOUNCED)
+    later = after_bounce(Cause.NO_MAILBOX, SOON)
+    second = await impose(database, later)
 
     [found] = await page(database)
     assert first == second
-    assert (found.reason, found.until) == (SuppressionReason.COMPLAINED, None)
+    assert found.until == SOON + timedelta(days=30)
 
 
 async def test_what_was_lifted_can_be_imposed_again(database: Database) -> None:
@@ -118,12 +132,50 @@ async def test_undoing_takes_back_only_the_recipients_own_wish(database: Databas
     assert left.reason is SuppressionReason.COMPLAINED
 
 
-async def test_a_wish_does_not_make_a_complaint_the_recipients_to_lift(database: Database) -> None:
+ALL = SuppressionScope.ALL
+OTHERS = {
+    "bounce": Measure(ALL, SuppressionReason.BOUNCED, NOON + timedelta(days=30)),
+    "complaint": after_complaint(),
+    "owner": Measure(ALL, SuppressionReason.PERSON, None),
+    "owner, until": Measure(ALL, SuppressionReason.PERSON, NOON + timedelta(seconds=1)),
+}
+ORDERS = [(*others, "wish") for n in range(3) for others in permutations(OTHERS, n)]
+ORDERS += [("wish", *others) for n in (1, 2) for others in permutations(OTHERS, n)]
+
+
+def say_in_each_order(c: sa.Connection) -> dict[str, list[Suppression]]:
+    """What is in force for each of the addresses to which all was said in another order."""
+    said = OTHERS | {"wish": after_unsubscribing(ALL)}
+    found = {}
+    for order in ORDERS:
+        address = f"{'-'.join(order)}@example.org".replace(", ", "-")
+        for one in order:
+            suppressions.impose(c, "main", address, said[one], NOON)
+        found[address] = suppressions.of_address(c, "main", address, NOON)
+    return found
+
+
+async def test_a_wish_stands_beside_whatever_was_said_before_or_after(database: Database) -> None:
+    def work(c: sa.Connection) -> None:
+        for address, found in say_in_each_order(c).items():
+            for one in found:
+                if one.reason is not WISHED:
+                    suppressions.lift(c, "main", one.id, NOON)
+            left = suppressions.of_address(c, "main", address, SOON)
+            assert [one.reason for one in left] == [WISHED], address
+
+    await database.write(work)
+
+
+async def test_what_only_the_owner_lifts_outlives_a_wish_that_is_taken_back(
+    database: Database,
+) -> None:
     """Whoever has a forwarded mail has its link."""
-    await impose(database, after_complaint())
-    await impose(database, after_unsubscribing(SuppressionScope.ALL))
 
-    await database.write(lambda c: suppressions.lift_unsubscribed(c, "main", ANA, SOON))
+    def work(c: sa.Connection) -> None:
+        for address, found in say_in_each_order(c).items():
+            suppressions.lift_unsubscribed(c, "main", address, NOON)
+            left = suppressions.of_address(c, "main", address, NOON)
+            assert left == [one for one in found if one.reason is not WISHED], address
 
-    [found] = await page(database)
-    assert found.reason is SuppressionReason.COMPLAINED
+    await database.write(work)
