@@ -157,6 +157,7 @@ MESSAGE_EXAMPLE: dict[str, Any] = {
     "held_because": None,
     "proof": "reply",
     "fate": None,
+    "whole": None,
     "attempts": 1,
     "last_reply": "250 2.0.0 Ok: queued as 4F2A1",
     "created_at": "2027-03-01T09:00:00Z",

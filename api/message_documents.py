@@ -117,6 +117,7 @@ def _members(message: MessageView) -> dict[str, Any]:
         "held_because": message.standing.held_because,
         "proof": message.proof,
         "fate": message.fate,
+        "whole": _whole(message),
         "attempts": message.attempts,
         "resends": message.resends,
         "last_reply": message.last_reply,
@@ -128,6 +129,17 @@ def _members(message: MessageView) -> dict[str, Any]:
         "on_unknown": message.on_unknown.value,
         "quiet": message.quiet,
         "optional": message.optional,
+    }
+
+
+def _whole(message: MessageView) -> dict[str, Any] | None:
+    """The digest that it became a part of, and what became of that."""
+    if message.merged_into is None:
+        return None
+    return {
+        "id": message.merged_into,
+        "state": message.whole_state,
+        "fate": message.whole_fate,
     }
 
 

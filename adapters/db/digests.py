@@ -1,6 +1,6 @@
 """Parts of digests become one message, in the transaction that ends them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,17 +10,31 @@ from adapters.db import outbox_events, outbox_raw
 from adapters.db.fates import Fate
 from adapters.db.outbox import IS_DUE, is_in
 from adapters.db.schema import outbox
-from domain.outbox.digests import MOST_PARTS
+from adapters.db.schema import outbox_raw as raw_rows
+from domain.outbox.digests import MOST_PARTS, how_many_fit
 from domain.outbox.model import Draft, Hold, MessageState, Part
 from domain.outbox.rules import By, origins
 
 _c = outbox.c
+_PART = (*(name for name in Part.model_fields if name != "raw"),)
+_IS_WANTED = (
+    *(IS_DUE, _c.digest == sa.bindparam("key"), _c.next_at <= sa.bindparam("now")),
+    sa.or_(_c.expires_at.is_(None), _c.expires_at > sa.bindparam("now")),
+)
 _DUE = (
-    sa.select(*(_c[name] for name in Part.model_fields if name != "raw"))
-    .where(IS_DUE, _c.digest == sa.bindparam("key"), _c.next_at <= sa.bindparam("now"))
-    .where(sa.or_(_c.expires_at.is_(None), _c.expires_at > sa.bindparam("now")))
+    sa.select(
+        *(_c[name] for name in _PART),
+        sa.func.coalesce(sa.func.length(raw_rows.c.raw), 0).label("size"),
+    )
+    .outerjoin(raw_rows, raw_rows.c.message_id == _c.id)
+    .where(*_IS_WANTED)
     .order_by(_c.id)
     .limit(MOST_PARTS)
+)
+_LOCK = (
+    sa.select(_c.id)
+    .where(_c.id.in_(sa.bindparam("ids", expanding=True)), *_IS_WANTED)
+    .order_by(_c.id)
     .with_for_update()
 )
 _MERGE = (
@@ -40,24 +54,29 @@ _POSTPONE = (
 )
 
 
-def merge(
-    c: sa.Connection, key: str, compose: Callable[[Sequence[Part]], Draft], now: datetime
-) -> list[Fate]:
-    """Make one message of the due parts with this digest key; gives what became of them.
-
-    A second call finds no parts. Those that expired are left to the gate. Raises whatever
-    `compose` does, with nothing changed.
-    """
-    rows = c.execute(_DUE, {"key": key, "now": now}).mappings().all()
-    if not rows:
-        return []
+def due_parts(c: sa.Connection, key: str, now: datetime) -> list[Part]:
+    """The parts of the next mail with this digest key, oldest first. Those that expired are left
+    to the gate."""
+    due = c.execute(_DUE, {"key": key, "now": now}).mappings().all()
+    rows = due[: how_many_fit([row["size"] for row in due])]
     raw = outbox_raw.raw_of(c, [row["id"] for row in rows])
-    parts = [Part(**row, raw=raw[row["id"]]) for row in rows]
-    whole = messages.post(c, parts[0].owner, compose(parts), now).id
+    return [Part(**{name: row[name] for name in _PART}, raw=raw[row["id"]]) for row in rows]
+
+
+def merge(c: sa.Connection, parts: Sequence[Part], whole: Draft, now: datetime) -> list[Fate]:
+    """End `parts` and post `whole`, the mail that was composed of them; gives what became of them.
+
+    Nothing where any of them is no longer due: another dispatcher merged it, or a person held,
+    dropped or released it, since `due_parts` gave it. The others are then asked for again.
+    """
     ids = [one.id for one in parts]
-    c.execute(_MERGE, {"ids": ids, "whole": whole})
-    outbox_events.note(c, ids, "merged", now, detail=f"into message {whole}")
-    outbox_events.note(c, [whole], "composed", now, detail=f"of {len(ids)} messages")
+    asked = {"ids": ids, "key": parts[0].digest, "now": now}
+    if c.execute(_LOCK, asked).scalars().all() != ids:
+        return []
+    into = messages.post(c, parts[0].owner, whole, now).id
+    c.execute(_MERGE, {"ids": ids, "whole": into})
+    outbox_events.note(c, ids, "merged", now, detail=f"into message {into}")
+    outbox_events.note(c, [into], "composed", now, detail=f"of {len(ids)} messages")
     return [
         Fate(one.id, one.kind, one.subject, one.party, MessageState.MERGED, now) for one in parts
     ]

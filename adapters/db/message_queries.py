@@ -11,7 +11,7 @@ from adapters.db.schema import IS_APART, NEEDS_ATTENTION, journal, outbox, outbo
 from adapters.db.schema import outbox_events as event_rows
 from domain.errors import NotFound
 from domain.journal import JournalEvent
-from domain.outbox.events import external_subject, is_external, stream_of
+from domain.outbox.events import MessageEvent, external_subject, is_external, stream_of
 from domain.outbox.model import MessageState
 from domain.outbox.views import (
     MOST_COUNTED,
@@ -33,9 +33,17 @@ _IS_FORMER = (
     .where(folded(parties.c.address) != outbox.c.folded_recipient)
     .label("is_former")
 )
+_whole = outbox.alias("whole")
+_OF_WHOLE = tuple(
+    sa.select(_whole.c[name])
+    .where(_whole.c.id == outbox.c.merged_into)
+    .scalar_subquery()
+    .label(f"whole_{name}")
+    for name in ("state", "fate")
+)
 _COLUMNS = (
-    *(outbox.c[name] for name in MessageView.model_fields if name != "is_former"),
-    _IS_FORMER,
+    *(outbox.c[name] for name in MessageView.model_fields if name in outbox.c),
+    *(_IS_FORMER, *_OF_WHOLE),
 )
 _OWNED = (outbox.c.id == sa.bindparam("message"), outbox.c.owner == sa.bindparam("owner"))
 _GET = sa.select(*_COLUMNS).where(*_OWNED)
@@ -194,7 +202,7 @@ def _events(c: sa.Connection, message: int) -> Iterator[TimelineLine]:
 
 def _cause(c: sa.Connection, message: MessageView) -> JournalEvent | None:
     """The event that a message followed from: of its stream the one its occasion names, of an
-    integrator's own the request for it."""
+    integrator's own the request for it. Nobody asked for a digest; its first event is another."""
     stream, version = message.subject, message.occasion.partition(AGAIN)[0]
     if is_external(stream):
         stream, version = stream_of(message.id), "1"
@@ -202,7 +210,9 @@ def _cause(c: sa.Connection, message: MessageView) -> JournalEvent | None:
         return None
     asked = {"of_stream": stream, "at_version": int(version), "owner": message.owner}
     row = c.execute(_CAUSE, asked).mappings().one_or_none()
-    return None if row is None else JournalEvent.model_validate(dict(row))
+    if row is None or (is_external(message.subject) and row["type"] != MessageEvent.REQUESTED):
+        return None
+    return JournalEvent.model_validate(dict(row))
 
 
 def resends_of(c: sa.Connection, message: MessageView) -> list[tuple[int, MessageState]]:

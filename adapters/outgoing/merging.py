@@ -1,5 +1,6 @@
 """Merging what waits for digests, between claims."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -33,14 +34,22 @@ class Merging:
 
     async def _merge(self, key: str) -> list[str]:
         now = self._now()
-
-        def work(c: sa.Connection) -> list[str]:
-            return tell_sagas(c, digests.merge(c, key, self._compose, now))
-
         try:
-            return await self._database.write(work)
+            return await self._merge_at(key, now)
         except Exception as fault:
             # The words of its parts may stand in the fault.
             _log.error("outbox: a digest was not composed: %s", type(fault).__name__)
             await self._database.write(lambda c: digests.postpone(c, key, now, _AGAIN_AFTER))
             return []
+
+    async def _merge_at(self, key: str, now: datetime) -> list[str]:
+        """Composed outside the transaction: it may take a second, and everybody writes there."""
+        parts = await self._database.read(lambda c: digests.due_parts(c, key, now))
+        if not parts:
+            return []
+        whole = await asyncio.to_thread(self._compose, parts)
+
+        def work(c: sa.Connection) -> list[str]:
+            return tell_sagas(c, digests.merge(c, parts, whole, now))
+
+        return await self._database.write(work)

@@ -16,8 +16,8 @@ MarkSending = Callable[[], Awaitable[bool]]
 """Commits that the final dot is about to be written; False when the right to send is lost."""
 
 Composer = Callable[[Sequence[Part]], Draft]
-"""Makes one mail of the parts of a digest, oldest first. Pure and quick: it runs within the
-transaction that ends the parts, and again when that is repeated."""
+"""Makes one mail of the parts of a digest, oldest first. Pure: it runs in a thread, outside any
+transaction, and again when its parts change meanwhile."""
 
 
 class Mailer(Protocol):

@@ -5,6 +5,7 @@ become one mail, in the transaction that ends them.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,9 @@ MORNING = 8
 """The hour, on the recipient's clocks, at which a day's digest goes out."""
 
 MOST_PARTS = 50
-"""Parts of one mail; those beyond go in a further one."""
+MOST_OCTETS = 1_000_000
+"""Parts of one mail, and octets of them together; those beyond go in a further one. Servers take
+mail of some megabytes only, and a mail that is refused is refused with all its parts."""
 
 
 class DigestKey(Frozen):
@@ -62,6 +65,16 @@ def window_end(digest: DigestOrder, zone: str | None, now: datetime) -> datetime
     today = local.replace(hour=MORNING, minute=0, second=0, microsecond=0)
     morning = today if today > local else today + timedelta(days=1)
     return morning.astimezone(UTC)
+
+
+def how_many_fit(sizes: Sequence[int]) -> int:
+    """How many parts of these sizes (octets) become one mail, from the first on: one at least."""
+    total = 0
+    for fitting, size in enumerate(sizes[:MOST_PARTS]):
+        total += size
+        if fitting and total > MOST_OCTETS:
+            return fitting
+    return min(len(sizes), MOST_PARTS)
 
 
 def subject_words(key: DigestKey, subjects: list[str]) -> str:

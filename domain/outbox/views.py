@@ -46,6 +46,8 @@ class MessageView(Frozen):
     fate: DeliveryFate | None = None
     digest: str | None = None
     merged_into: int | None = None
+    whole_state: MessageState | None = None  # of the digest it was merged into
+    whole_fate: DeliveryFate | None = None
     raw_forgotten_at: Instant | None = None
     is_former: bool = False  # it went to an address that its party has no longer
 

@@ -50,9 +50,12 @@ def state_words(message: MessageView) -> str:
     if message.state is MessageState.HELD and message.held_because is not None:
         return _HOLDS[message.held_because]
     words = _STATES[message.state]
+    if message.whole_state is not None:
+        words = f"{words}: {_STATES[message.whole_state]}"
     if message.state is MessageState.SENT and message.proof is not None:
         words = f"{words}: {_PROOFS[message.proof]}"
-    return words if message.fate is None else f"{words}; {_FATES[message.fate]}"
+    fate = message.fate or message.whole_fate
+    return words if fate is None else f"{words}; {_FATES[fate]}"
 
 
 def is_planned(message: MessageView) -> bool:

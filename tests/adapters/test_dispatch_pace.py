@@ -1,6 +1,7 @@
 """The dispatcher's manners: towards a relay that is away, domains, recipients and their owners."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -338,6 +339,23 @@ async def test_parts_of_a_digest_leave_as_one_mail(database: Database) -> None:
 
     assert len(mailer.sent) == 1
     assert all(draft(n).raw in mailer.sent[0][1] for n in (1, 2, 3))
+
+
+async def test_others_write_while_a_digest_is_composed(database: Database) -> None:
+    written, composing = threading.Event(), threading.Event()
+
+    def slow(parts: Sequence[Part]) -> Draft:
+        composing.set()
+        assert written.wait(10)
+        return digest_of(parts)
+
+    await post_parts(database)
+    dispatcher = OutboxDispatcher(database, FakeMailer(), Poked(), compose=slow, poll=0.01)
+    async with running(dispatcher):
+        await until(composing.is_set)
+        await enqueue(database, draft(4))
+        written.set()
+        await are(database, "merged", "merged", "merged", "sent", "sent")
 
 
 async def test_a_digest_that_cannot_be_composed_holds_up_nobody(database: Database) -> None:

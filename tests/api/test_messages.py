@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from adapters.db import outbox_claims, outbox_raw, outbox_results
 from adapters.db.outbox_results import Result
 from adapters.db.schema import outbox
+from adapters.general_mail.digest_writer import DigestWriter
+from adapters.outgoing.merging import Merging
 from api.examples import MESSAGE_EXAMPLE, MESSAGE_REQUEST_EXAMPLE
 from api.message_bodies import MessageBody
 from domain.access import Scope
@@ -59,6 +61,13 @@ async def attempted(house: House, state: MessageState, *, code: int = 250) -> No
         outbox_results.finish(c, [Result(one, report, ruling, now) for one in claims])
 
     await house.database.write(work)
+
+
+async def merged(house: House) -> None:
+    """What is due for digests becomes them."""
+    merging = Merging(house.database, DigestWriter("parley.example.org").compose, house.clock)
+    keys = sa.select(outbox.c.digest).where(outbox.c.digest.is_not(None)).distinct()
+    await merging.merge(await house.database.read(lambda c: c.execute(keys).scalars().all()))
 
 
 async def become(house: House, message: int, **values: Any) -> None:
@@ -309,6 +318,26 @@ async def test_a_deed_needs_a_key(house: House) -> None:
     answer = await house.client.post(f"/messages/{document['id']}/drop")
 
     assert answer.json()["code"] == "idempotency-key-missing"
+
+
+async def test_a_digest_that_failed_is_seen_in_its_parts_and_resent(house: House) -> None:
+    part = (await asked(house, digest={"every": "PT1H"}))["id"]
+    house.clock.now += timedelta(hours=1)
+    await merged(house)
+    await attempted(house, MessageState.FAILED, code=550)
+
+    story = (await house.client.get(f"/messages/{part}")).json()
+    whole = story["whole"]["id"]
+    again = await house.client.post(
+        f"/messages/{whole}/resend", headers={"Idempotency-Key": "once-more"}
+    )
+    assert again.status_code == 201, again.text
+    raw = (await house.client.get(f"/messages/{again.json()['id']}/raw")).text
+
+    assert story["whole"] == {"id": whole, "state": "failed", "fate": None}
+    assert story["explanation"] == "became a part of a digest: could not be delivered"
+    assert (await house.client.get(f"/messages/{whole}")).json()["cause"] is None
+    assert "Hello Ada & Co, it is on its way." in raw
 
 
 async def test_what_is_being_sent_cannot_be_dropped(house: House) -> None:

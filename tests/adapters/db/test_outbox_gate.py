@@ -300,10 +300,10 @@ async def test_parts_of_digests_are_left_to_be_merged(database: Database) -> Non
 
 
 async def test_a_digest_counts_for_the_cap_as_the_one_mail_it_is(database: Database) -> None:
-    shaping, parts = Shaping(recipient_cap=2), range(1, 6)
+    shaping = Shaping(recipient_cap=2)
 
     def work(c: sa.Connection) -> None:
-        for number in parts:
+        for number in range(1, 6):
             wait = Wait(Hold.DIGEST, NOON)
             outbox.post(c, "main", letter(number), NOON, wait=wait, digest="morning")
         outbox.post(c, "main", letter(6), NOON)
@@ -314,8 +314,8 @@ async def test_a_digest_counts_for_the_cap_as_the_one_mail_it_is(database: Datab
     assert ([one.id for one in due.claims], due.fates, due.digests) == ([6], [], {"morning"})
     await send(database, due.claims)
 
-    whole = letter(7)
-    await database.write(lambda c: digests.merge(c, "morning", lambda _: whole, NOON))
+    parts = await database.read(lambda c: digests.due_parts(c, "morning", NOON))
+    await database.write(lambda c: digests.merge(c, parts, letter(7), NOON))
     assert [one.id for one in (await take(database, shaping, composes=True)).claims] == [7]
 
     await enqueue(database, letter(8))

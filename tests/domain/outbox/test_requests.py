@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from domain.errors import BadInput, BadTimes
-from domain.outbox.digests import digest_key, read_key, window_end
+from domain.outbox.digests import (
+    MOST_OCTETS,
+    MOST_PARTS,
+    digest_key,
+    how_many_fit,
+    read_key,
+    window_end,
+)
 from domain.outbox.requests import (
     Correspondent,
     DigestOrder,
@@ -118,3 +125,18 @@ def test_parts_of_one_digest_agree_on_its_key() -> None:
     assert first != next_window
     assert read_key(first.to_text()) == first
     assert digest_key(changed(), NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fitting"),
+    [
+        ([], 0),
+        ([10, 10], 2),
+        ([MOST_OCTETS - 10, 10, 1], 2),
+        ([MOST_OCTETS - 10, 11], 1),
+        ([MOST_OCTETS + 1, 1], 1),
+        ([1] * (MOST_PARTS + 1), MOST_PARTS),
+    ],
+)
+def test_a_digest_is_a_mail_that_servers_take(sizes: list[int], fitting: int) -> None:
+    assert how_many_fit(sizes) == fitting
