@@ -25,6 +25,7 @@ from adapters.dkim import signer_of
 from adapters.general_mail.digest_writer import DigestWriter
 from adapters.intake.accepting import Reception
 from adapters.intake.imap import ImapWatch
+from adapters.intake.imap_done import DoneRetention
 from adapters.intake.imap_folder import Account
 from adapters.intake.rates import PeerRate
 from adapters.intake.reading import InboxReader
@@ -80,6 +81,9 @@ def _add_mailbox(g: Ground, reception: Reception) -> None:
         g.database, reception, account, s.mail_domain, feedback_address=s.feedback_address
     )
     g.crew.add("imap", watch.run(), stop=watch.stop, within=15)
+    if account.moves:
+        keep_for = timedelta(days=s.keep_raw_mail_for)
+        g.crew.add("imap done", DoneRetention(g.database, account, s.mail_domain, keep_for).run())
 
 
 async def _listen(g: Ground, intake: Intake) -> None:

@@ -1,6 +1,7 @@
 """Forgetting the bytes of mails whose time is over; what was read from them, and what became of
 them, stays."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -42,3 +43,20 @@ def forget(c: sa.Connection, before: datetime, at: datetime, most: int) -> int:
     values = {"before": before, "at": at, "most": most}
     emptied = sum(c.execute(statement, values).rowcount for statement in _STATEMENTS)
     return emptied + outbox_raw.forget(c, before, at, most)
+
+
+_KEPT = sa.union_all(
+    *(
+        sa.select(table.c.raw_forgotten_at).where(
+            table.c.key.in_(sa.bindparam("keys", expanding=True))
+        )
+        for table in (inbox, quarantine)
+    )
+)
+
+
+def is_forgotten(c: sa.Connection, keys: Sequence[str]) -> bool:
+    """Whether a mail that may have been kept under any of `keys` was, and its bytes are kept
+    under none of them any more."""
+    found = c.execute(_KEPT, {"keys": list(keys)}).scalars().all()
+    return bool(found) and None not in found

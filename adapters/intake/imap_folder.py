@@ -46,6 +46,12 @@ class Account:
         """What tells it from every other mailbox."""
         return f"{self.username}@{self.host}:{self.port}/{self.folder}"
 
+    @property
+    def moves(self) -> bool:
+        """Whether there is a folder `done`, which is not the watched one: a mail that was moved
+        there would be a new one for ever."""
+        return self.done.casefold() not in ("", self.folder.casefold())
+
 
 class Withheld(Exception):
     """The server lists a mail, and does not give it."""
@@ -121,8 +127,11 @@ class ImapFolder:
             self._client.starttls(self._account.tls)
         self._client.login(self._account.username, self._account.password)
         self._done = ""  # made when it is needed: a server that refuses it still has mail
-        status = self._client.select_folder(self._account.folder)
+        status = self._client.select_folder(self._selected())
         self.uidvalidity = int(status[b"UIDVALIDITY"])
+
+    def _selected(self) -> str:
+        return self._account.folder
 
     def _made(self, folder: str) -> str:
         """The name of the folder, which is there now."""
@@ -152,7 +161,7 @@ class ImapFolder:
         return uid in self._client.search(["UID", str(uid)])
 
     def settle(self, uid: int) -> None:
-        if self._account.done in ("", self._account.folder):
+        if not self._account.moves:
             self._client.add_flags([uid], [SEEN], silent=True)
             return
         self._done = self._done or self._made(self._account.done)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import commands
+from adapters.db import commands, raw_mail
 from adapters.db import outbox as outbox_store
 from adapters.db.database import Database
 from adapters.db.schema import deliveries, inbox, outbox, outbox_raw, quarantine
@@ -111,6 +111,30 @@ def _mail(key: str, at: datetime, read_at: datetime | None) -> dict[str, object]
         "received_at": at,
         "read_at": read_at,
     }
+
+
+async def test_a_mail_is_forgotten_when_nobodys_bytes_of_it_are_kept(database: Database) -> None:
+    """One mail lies in as many rows as it has recipients."""
+    gone = {"raw": b"", "raw_forgotten_at": NOW}
+    stray = {
+        "source": "imap", "reason": "nobody", "mail_from": "", "recipient": "", "state": "kept",
+        "received_at": NOW, "key": "stray",
+    }  # fmt: skip
+
+    def given(c: sa.Connection) -> None:
+        for key, raw in (("a", gone), ("b", gone), ("kept", {})):
+            c.execute(sa.insert(inbox), {**_mail(key, NOW, read_at=NOW), **raw})
+        c.execute(sa.insert(quarantine), {**stray, **gone})
+
+    await database.write(given)
+
+    async def is_forgotten(*keys: str) -> bool:
+        return await database.read(lambda c: raw_mail.is_forgotten(c, keys))
+
+    assert await is_forgotten("a", "b", "stray", "unknown")
+    assert await is_forgotten("stray")
+    assert not await is_forgotten("a", "kept")
+    assert not await is_forgotten("unknown")
 
 
 async def _states_with_bytes(database: Database) -> set[str]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it has no stubs
@@ -100,11 +101,11 @@ class ImapServer:
                     client.delete_folder(folder)
             client.create_folder(self.account.folder)
 
-    def put(self, *mails: bytes) -> None:
-        """Deliver mails to the folder."""
+    def put(self, *mails: bytes, folder: str = "Mail", at: datetime | None = None) -> None:
+        """Deliver mails to the folder, as if they had come `at` that instant."""
         with self.client() as client:
             for raw in mails:
-                client.append(self.account.folder, raw)
+                client.append(folder, raw, msg_time=at)
 
     def clear(self) -> None:
         """Take every mail out of the folder."""
