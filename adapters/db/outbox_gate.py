@@ -178,7 +178,10 @@ def _stopping(state: MessageState) -> sa.Update:
 
 _STOP = {
     state: _stopping(state)
-    for state in (MessageState.HELD, MessageState.SUPPRESSED, MessageState.EXPIRED)
+    for state in (
+        *(MessageState.HELD, MessageState.SUPPRESSED, MessageState.EXPIRED),
+        MessageState.UNCERTAIN,  # a further copy is not wanted
+    )
 }
 
 

@@ -61,6 +61,7 @@ _LINES: Mapping[str, str] = {
     "proved": "Proved to have arrived",
     "suppressed": "Not sent: its address takes no mail like this",
     "expired": "Not sent: it was not wanted any more",
+    "uncertain": "Not sent once more; whether it arrived before nobody knows",
     "delivered": "Delivered",
     "delayed": "Delayed on its way",
     "bounced": "Came back",

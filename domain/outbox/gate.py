@@ -35,6 +35,7 @@ class Waiting(NamedTuple):
     paced_at: datetime | None
     held_because: str | None
     digest: str | None
+    resends: int
 
 
 class Stop(NamedTuple):
@@ -69,17 +70,27 @@ def look_at(
     """Why `message` must not go now, or None. `suppressions` are those in force for its owner and
     recipient. What ends it for good comes first, so that nothing is held in vain.
 
+    What may have arrived already is not said to have been kept back: the copy does not go, and of
+    the one before it nobody knows (`uncertain`).
+
     `ration` None: it is to become a part of a digest, and only the whole is one more mail.
     """
+    unwanted = _unwanted(message, suppressions, now)
+    if unwanted is not None:
+        return unwanted._replace(state=MessageState.UNCERTAIN) if message.resends else unwanted
+    night = _in_the_night(message, shaping, now)
+    if night is not None or ration is None:
+        return night
+    return _over_the_cap(ration, shaping, now)
+
+
+def _unwanted(message: Waiting, suppressions: Sequence[Suppression], now: datetime) -> Stop | None:
     if message.expires_at is not None and message.expires_at <= now:
         return Stop(MessageState.EXPIRED, f"Not wanted any more since {_words(message.expires_at)}")
     for one in suppressions:
         if one.scope is SuppressionScope.ALL or message.optional:
             return Stop(MessageState.SUPPRESSED, _suppressed(one))
-    night = _in_the_night(message, shaping, now)
-    if night is not None or ration is None:
-        return night
-    return _over_the_cap(ration, shaping, now)
+    return None
 
 
 def _suppressed(one: Suppression) -> str:

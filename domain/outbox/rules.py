@@ -53,7 +53,8 @@ class By(StrEnum):
 
 _S = MessageState
 _WAITING = frozenset({_S.QUEUED, _S.RETRY, _S.HELD})
-_GATED = frozenset({_S.CLAIMED, _S.HELD, _S.SUPPRESSED, _S.EXPIRED, _S.MERGED})
+# UNCERTAIN: a further copy is not wanted; of an earlier one nobody knows.
+_GATED = frozenset({_S.CLAIMED, _S.HELD, _S.SUPPRESSED, _S.EXPIRED, _S.MERGED, _S.UNCERTAIN})
 _NEXT: Mapping[By, Mapping[MessageState, frozenset[MessageState]]] = MappingProxyType(
     {
         By.GATE: MappingProxyType({old: _GATED for old in _WAITING}),

@@ -17,6 +17,7 @@ from domain.outbox.requests import DigestOrder, Every
 from domain.outbox.rules import Ruling
 from domain.outbox.transitions import Deed
 from domain.outbox.views import MessageView
+from domain.postage import Postage
 from domain.values import LATEST
 from tests.adapters.message_orders import asked, messages_of
 from tests.adapters.outbox_rows import NOON, draft, enqueue
@@ -137,6 +138,20 @@ async def test_an_uncertain_message_that_is_released_goes_once_more(database: Da
     second = await claimed(database)
 
     assert (second.id, second.raw, second.resends) == (first.id, first.raw, 1)
+
+
+async def test_an_uncertain_message_that_is_released_too_late_is_still_in_doubt(
+    database: Database,
+) -> None:
+    message = await asked(database, postage=Postage(expires_at=LATER + timedelta(hours=1)))
+    await in_state(database, message.id, MessageState.UNCERTAIN)
+    await act(database, message.id, Deed.RELEASE)
+    too_late = LATER + timedelta(hours=1)
+
+    nothing = await database.write(lambda c: outbox_claims.claim(c, "one", 1, too_late, LATEST))
+
+    assert nothing == []
+    assert (await look(database, message.id)).state is MessageState.UNCERTAIN
 
 
 async def test_an_uncertain_message_that_is_confirmed_counts_as_sent(database: Database) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import digests, lanes, outbox, outbox_claims, outbox_results, suppressions
+from adapters.db import (
+    digests,
+    evidence,
+    lanes,
+    outbox,
+    outbox_claims,
+    outbox_results,
+    suppressions,
+)
 from adapters.db.database import Database
 from adapters.db.outbox import Wait
 from adapters.db.outbox_claims import Held, Order, Taken
@@ -29,7 +37,7 @@ from domain.outbox.model import (
 from domain.outbox.quiet import QuietHours
 from domain.outbox.rules import Ruling
 from domain.outbox.shaping import Shaping
-from domain.postage import Postage, Priority
+from domain.postage import OnUnknown, Postage, Priority
 from tests.adapters.outbox_rows import NOON, draft, enqueue, states
 
 HOUR = timedelta(hours=1)
@@ -75,6 +83,10 @@ async def events(database: Database) -> list[tuple[int, str]]:
     return [(one.message_id, one.type) for one in found]
 
 
+async def events_of(database: Database, id: int) -> list[str]:
+    return [type for message, type in await events(database) if message == id]
+
+
 async def test_what_expired_is_not_sent_and_is_said_once(database: Database) -> None:
     await enqueue(database, letter(1, expires_at=NOON), letter(2, expires_at=NOON + SECOND))
 
@@ -103,6 +115,42 @@ async def test_a_suppressed_address_gets_none_of_the_mail_it_does_not_want(
     stopped = {1, 2} if scope is SuppressionScope.ALL else {2}
     assert {one.id for one in taken.fates} == stopped
     assert {one.id for one in taken.claims} == {1, 2, 3} - stopped
+
+
+async def without_a_reply(database: Database) -> None:
+    """An attempt at what is due, of which nobody knows what it came to; it goes out once more."""
+    [claim] = (await take(database)).claims
+    ruling = Ruling(state=MessageState.RETRY, next_at=NOON + SECOND, is_unknown=True)
+    result = Result(claim, Report(phase=Phase.DOT), ruling, NOON)
+
+    def work(c: sa.Connection) -> None:
+        outbox_claims.mark_sending(c, [Held(claim.id, claim.token)], NOON, NOON + LEASE)
+        outbox_results.finish(c, [result])
+
+    await database.write(work)
+
+
+@pytest.mark.parametrize("why", ["expired", "suppressed"])
+async def test_a_copy_that_is_not_wanted_leaves_a_doubt_that_evidence_settles(
+    database: Database, why: str
+) -> None:
+    expires_at = NOON + HOUR if why == "expired" else None
+    await enqueue(database, letter(1, on_unknown=OnUnknown.RESEND_ONCE, expires_at=expires_at))
+    await without_a_reply(database)
+    scope, reason = SuppressionScope.ALL, SuppressionReason.UNSUBSCRIBED
+    if why == "suppressed":
+        await database.write(
+            lambda c: suppressions.suppress(c, "main", "ana@example.org", scope, reason, NOON)
+        )
+
+    taken = await take(database, now=NOON + HOUR)
+    again = await take(database, now=NOON + 2 * HOUR)
+
+    assert (taken.claims, again.claims, again.fates) == ([], [], [])
+    assert [(one.id, one.state) for one in taken.fates] == [(1, "uncertain")]
+    assert await states(database) == await events_of(database, 1) == ["uncertain"]
+    await database.write(lambda c: evidence.prove(c, [1], Proof.REPORT, NOON + HOUR))
+    assert await states(database) == ["sent"]
 
 
 async def test_another_owners_suppression_stops_nothing(database: Database) -> None:

@@ -39,6 +39,7 @@ def waiting(**changes: Any) -> Waiting:
         "paced_at": None,
         "held_because": None,
         "digest": None,
+        "resends": 0,
     }
     return Waiting(**usual | changes)
 
@@ -90,6 +91,29 @@ def test_a_suppression_stops_the_mail_it_is_about(
     if stop is not None:
         assert stop.state is MessageState.SUPPRESSED
         assert "unsubscribed" in stop.detail
+
+
+@pytest.mark.parametrize("held_because", [None, Hold.QUIET_HOURS])
+def test_a_copy_that_is_not_wanted_says_nothing_of_the_one_that_went_before(
+    held_because: Hold | None,
+) -> None:
+    copy = waiting(resends=1, held_because=held_because)
+
+    expired = looked_at(copy._replace(expires_at=NOW))
+    suppressed = looked_at(copy, suppression(SuppressionScope.ALL))
+
+    assert expired is not None
+    assert suppressed is not None
+    assert expired.state is suppressed.state is MessageState.UNCERTAIN
+    assert "Not wanted any more" in expired.detail
+    assert "unsubscribed" in suppressed.detail
+
+
+def test_a_copy_waits_for_the_morning_like_any_mail() -> None:
+    stop = looked_at(waiting(quiet=True, resends=1))
+
+    assert stop is not None
+    assert (stop.state, stop.because) == (MessageState.HELD, Hold.QUIET_HOURS)
 
 
 def test_only_what_is_quiet_waits_for_the_morning() -> None:
