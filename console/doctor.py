@@ -13,6 +13,7 @@ from adapters.doctor.clock import check_clock
 from adapters.doctor.database import check_database
 from adapters.doctor.finding import Finding, Grade, fault, fine, skipped
 from adapters.doctor.mail import check_intake, check_relay, send_test
+from adapters.doctor.mailbox import check_mailbox
 from adapters.doctor.names import check_names
 from adapters.doctor.temporal import check_temporal
 from console.adopting import place_of_installation
@@ -65,6 +66,7 @@ async def examine(settings: Settings, recipient: str | None, selector: str) -> l
         check_temporal(settings),
         check_relay(settings),
         check_intake(settings),
+        check_mailbox(settings),
         _names(settings, selector),
         _place(settings),
     )

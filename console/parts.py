@@ -25,14 +25,14 @@ from adapters.dkim import signer_of
 from adapters.general_mail.digest_writer import DigestWriter
 from adapters.intake.accepting import Reception
 from adapters.intake.imap import ImapWatch
+from adapters.intake.imap_account import account_of
 from adapters.intake.imap_done import DoneRetention
-from adapters.intake.imap_folder import Account
 from adapters.intake.rates import PeerRate
 from adapters.intake.reading import InboxReader
 from adapters.intake.smtp import Intake
 from adapters.retention import Retention
 from adapters.smtp import SmtpMailer
-from adapters.smtp_relay import relay_of, tls_context
+from adapters.smtp_relay import relay_of
 from adapters.temporal.outbox import OutboxKeeper
 from adapters.webhooks.dispatcher import WebhookDispatcher
 from adapters.webhooks.sender import WebhookSender
@@ -65,18 +65,9 @@ async def add_intake(g: Ground) -> None:
 def _add_mailbox(g: Ground, reception: Reception) -> None:
     """Watches a mailbox elsewhere, where the settings name one."""
     s = g.settings
-    if not s.imap_host:
+    account = account_of(s)
+    if account is None:
         return
-    account = Account(
-        host=s.imap_host,
-        port=s.imap_port,
-        security=s.imap_security,
-        username=s.imap_username,
-        password=s.imap_password,
-        folder=s.imap_folder,
-        done=s.imap_done_folder,
-        tls=tls_context(s.imap_ca_file, "PARLEY_IMAP_CA_FILE"),
-    )
     watch = ImapWatch(
         g.database, reception, account, s.mail_domain, feedback_address=s.feedback_address
     )

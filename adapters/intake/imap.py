@@ -40,6 +40,9 @@ LONGEST_PAUSE = 300.0  # seconds, between attempts to connect
 _BATCH = 20
 """Mails after which it is remembered how far it went."""
 
+_DUE_AT_ONCE = 100
+"""Mails that are tried again before it is looked whether there are new ones."""
+
 _SOURCE = Source(way=Way.IMAP)
 _log = logging.getLogger(__name__)
 
@@ -156,7 +159,7 @@ class ImapWatch:
                 await self._take(folder, uid)
             backlog.reached = batch[-1]
             await self._remember()
-        for uid in backlog.due(self._now()):
+        for uid in backlog.due(self._now(), _DUE_AT_ONCE):
             await self._take(folder, uid)
         if backlog.changed:
             await self._remember()
@@ -239,10 +242,9 @@ class ImapWatch:
         recipients: tuple[str, ...] = (),
     ) -> None:
         is_new = self._backlog.postpone(uid, trouble, self._now(), recipients)
-        if is_new and not self._stopping.is_set():
-            why = f" ({type(fault).__name__})" if fault is not None else ""  # its text may quote
-            said = "imap: mail %d is passed over: %s%s; it is tried again, with growing pauses"
-            _log.warning(said, uid, trouble.value, why)
+        if is_new and trouble is not Trouble.FULL and not self._stopping.is_set():
+            said = "imap: mail %d is passed over: %s (%s); it is tried again, with growing pauses"
+            _log.warning(said, uid, trouble.value, type(fault).__name__)  # its text may quote
 
     async def _remember(self) -> None:
         backlog, name, now = self._backlog, self._account.name, self._now()

@@ -65,8 +65,10 @@ class Backlog:
         if self.waiting.pop(uid, None) is not None:
             self.changed.add(uid)
 
-    def due(self, now: datetime) -> list[int]:
-        return sorted(uid for uid, one in self.waiting.items() if one.postponed.next_at <= now)
+    def due(self, now: datetime, most: int) -> list[int]:
+        """The mails to be tried again now, those that are due for longest first."""
+        found = [one.postponed for one in self.waiting.values() if one.postponed.next_at <= now]
+        return [one.uid for one in sorted(found, key=lambda one: (one.next_at, one.uid))[:most]]
 
     def due_in(self, now: datetime, most: float) -> float:
         """Seconds until a mail is tried again, `most` at most."""

@@ -42,9 +42,18 @@ def test_the_same_trouble_pauses_ever_longer_and_another_begins_anew() -> None:
     assert backlog.postpone(1, Trouble.FETCH, NOW)
     assert not backlog.postpone(1, Trouble.FETCH, NOW)
     assert backlog.due_in(NOW, most=300) == 20
-    assert backlog.due(NOW + timedelta(seconds=19)) == []
-    assert backlog.due(NOW + timedelta(seconds=20)) == [1]
+    assert backlog.due(NOW + timedelta(seconds=19), 9) == []
+    assert backlog.due(NOW + timedelta(seconds=20), 9) == [1]
     assert backlog.postpone(1, Trouble.SETTLE, NOW)
     assert backlog.due_in(NOW, most=300) == 10
     assert backlog.due_in(NOW, most=5) == 5
     assert backlog.due_in(NOW + timedelta(days=1), most=5) == 0
+
+
+def test_of_many_that_are_due_those_come_first_that_are_for_longest() -> None:
+    backlog = Backlog(10.0)
+    for uid, seconds in ((1, 2), (2, 1), (3, 1), (4, 99)):
+        backlog.postpone(uid, Trouble.FULL, NOW + timedelta(seconds=seconds))
+
+    assert backlog.due(NOW + timedelta(seconds=20), most=2) == [2, 3]
+    assert backlog.due(NOW + timedelta(seconds=20), most=9) == [2, 3, 1]
