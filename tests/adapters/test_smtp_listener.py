@@ -1,6 +1,7 @@
 """Places at the door: for whoever has mail, and never all of them for one."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from adapters import smtp_listener
+from adapters import smtp_listener, smtp_session
 from adapters.smtp_listener import SmtpListener, counted_peer
-from adapters.smtp_session import Bounds, MailHandler
+from adapters.smtp_session import BOUNDS, Bounds, MailHandler
 from tests.patience import until
 
 MAIL = ("MAIL FROM:<>", "RCPT TO:<ana@example.org>")
@@ -202,6 +203,26 @@ async def test_data_that_never_ends_keeps_no_place() -> None:
         assert answer.result().startswith(b"421 4.4.2")
         await until(lambda: _is_answered(port))
         await call.end()
+
+
+async def test_a_client_that_does_not_listen_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last words never leave, and a connection that is closed in order waits for them."""
+    monkeypatch.setattr(smtp_session, "_LAST_WORDS_WITHIN", 0.1)
+    listener = SmtpListener(
+        Welcome(), hostname="parley.example", host="127.0.0.1", port=0, connections=1
+    )
+    await listener.start()
+    assert listener._server is not None
+    listener._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    await asyncio.to_thread(deaf.connect, ("127.0.0.1", listener.port))
+
+    await asyncio.to_thread(deaf.sendall, b"HELP\r\n" * 2 * BOUNDS.commands)
+
+    await until(lambda: _is_answered(listener.port))
+    deaf.close()
+    await listener.stop(patience=0.1)
 
 
 class Slow(Welcome):
