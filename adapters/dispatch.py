@@ -28,7 +28,7 @@ from adapters.outgoing.delivery import Delivery, Timing
 from adapters.outgoing.lineup import Lineup, Waiting
 from adapters.outgoing.merging import Merging
 from adapters.outgoing.ports import Composer, Mailer, MaySend, Poke, Signer, always
-from adapters.outgoing.relay import RelayWatch
+from adapters.outgoing.relay import Heard, RelayWatch
 from adapters.outgoing.settlement import Settlement
 from domain.outbox.model import Claim
 from domain.outbox.rules import CLAIM_LEASE, SENDING_LEASE
@@ -39,6 +39,10 @@ _CLAIM_ENDS = 5.0
 
 _BEYOND = 200
 """How many more a claim looks at, after one that found too few that may go."""
+
+_TRIES = 5
+"""How often a message is tried on one connection too many before it waits as for a relay that is
+down: it may be the message, after all."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +66,9 @@ class OutboxDispatcher:
 
     Order between messages is not promised, but that more urgent ones go first: SEQUENCE tells
     calendars which is newer. `poll` is how many seconds news from other processes may go unseen,
-    and `probe_every` how many lie between two looks at a relay that is down.
+    and `probe_every` how many lie between two looks at a relay that is down; sixteen times as many
+    when it answers, but only to say no. Of the `senders` fewer are in use while the relay refuses
+    one connection of several.
     """
 
     def __init__(
@@ -97,8 +103,8 @@ class OutboxDispatcher:
         self._patience = 0.0
         self._held_back: str | None = None
         caps = self._shaping.connections_at_once if self._shaping.connections_to else None
-        self._lineup = Lineup(senders, caps)
-        self._relay = RelayWatch()
+        self._relay = RelayWatch(senders)
+        self._lineup = Lineup(senders, caps, lambda: self._relay.at_once)
         self._unsent: set[Held] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._beyond = 0
@@ -166,11 +172,13 @@ class OutboxDispatcher:
     async def _feed(self) -> None:
         if await self._is_held_back():
             return await asyncio.sleep(self._poll)
-        if self._relay.is_down:
-            await asyncio.sleep(self._probe_every)
-            limit = 0 if self._lineup.in_hand else 1
-        else:
+        if not self._relay.is_down:
             await self._lineup.wait_for_room()
+        if self._relay.is_down:  # which may be why there is room
+            await asyncio.sleep(self._relay.probe_after(self._probe_every))
+            # One that hangs after its dot is no probe.
+            limit = 0 if self._lineup.in_hand > self._delivery.finishing else 1
+        else:
             limit = self._lineup.room
         rung = self._database.bell.rung(outbox.BELL)
         # Not cut off: what it claims would be nobody's until its lease ends.
@@ -249,9 +257,15 @@ class OutboxDispatcher:
         if self._now() > waiting.until - self._claim_lease / 2:
             await self._give_back([_held(claim)])
             return None
+        begun = self._relay.begin()
         result = await self._delivery.attempt(claim)
-        if self._relay.note(result.report):
+        heard = self._relay.note(result.report, begun, self._delivery.finishing)
+        if heard is Heard.LOST:
             await self._return_all(self._lineup.clear())
+        if heard is Heard.CROWDED and waiting.tried + 1 < _TRIES:
+            self._unsent.add(_held(claim))
+            self._lineup.put_back(waiting)
+            return None
         return result
 
     async def _return_all(self, claims: Sequence[Claim]) -> None:

@@ -37,12 +37,14 @@ class _Mark(NamedTuple):
 
 
 class Delivery:
-    """Sends claimed messages; what it broke off before the final dot is in `dotless`."""
+    """Sends claimed messages; what it broke off before the final dot is in `dotless`.
+    `finishing` counts those that wait for the reply to theirs."""
 
     def __init__(
         self, database: Database, mailer: Mailer, signer: Signer | None, timing: Timing
     ) -> None:
         self.dotless: set[Held] = set()
+        self.finishing = 0
         self._database = database
         self._mailer = mailer
         self._signer = signer
@@ -74,6 +76,7 @@ class Delivery:
             nonlocal may_be_out
             # From here to the dot the mailer never waits, so that nothing can come between.
             may_be_out = await self._may_finish(_Mark(_held(claim), signature))
+            self.finishing += may_be_out
             return may_be_out
 
         try:
@@ -91,6 +94,8 @@ class Delivery:
             _log.exception("outbox: sending message %d broke off", claim.id)
             phase = Phase.DOT if may_be_out else Phase.BODY
             return Report(phase=phase, reply=f"broke off: {type(fault).__name__}")
+        finally:
+            self.finishing -= may_be_out
 
     async def _signature(self, claim: Claim) -> str | None:
         """That of the first attempt, whatever key is used by now: all attempts have the same

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,21 +17,33 @@ _LONG = 2.0
 """Seconds. Claims that wait longer are too many: more urgent mail would have to wait for them,
 and other dispatchers may be idle."""
 
+_LOOK_AGAIN = 0.25
+"""Seconds after which senders that must wait for others look whether more of them may go on."""
+
 
 class Waiting(NamedTuple):
-    """A claim, until when it is ours, and since when it waits (monotonic seconds)."""
+    """A claim, until when it is ours, since when it waits (monotonic seconds), and how often it
+    was tried on one connection too many."""
 
     claim: Claim
     until: datetime
     since: float
+    tried: int = 0
 
 
 class Lineup:
     """Hands claims to senders, the more urgent first, with no more senders busy with a domain
-    than `at_once` says, where it is given. It takes as many as are sent in a second or two."""
+    than `at_once` says, where it is given, and no more in all than `in_all` says at that moment.
+    It takes as many as are sent in a second or two."""
 
-    def __init__(self, senders: int, at_once: Callable[[str], int | None] | None) -> None:
+    def __init__(
+        self,
+        senders: int,
+        at_once: Callable[[str], int | None] | None,
+        in_all: Callable[[], int],
+    ) -> None:
         self._at_once = at_once
+        self._in_all = in_all
         self._least = 2 * senders
         self._most = _MOST_EACH * senders
         self._size = self._least
@@ -59,8 +72,13 @@ class Lineup:
     def put(self, claims: Iterable[Claim], until: datetime) -> None:
         now = time.monotonic()
         self._waiting.extend(Waiting(claim, until, now) for claim in claims)
-        self._waiting = deque(sorted(self._waiting, key=lambda one: one.claim.priority))
-        self._wake()
+        self._sort()
+
+    def put_back(self, taken: Waiting) -> None:
+        """One that was tried on a connection too many, for another that is there already."""
+        again = taken._replace(since=time.monotonic(), tried=taken.tried + 1)
+        self._waiting.appendleft(again)
+        self._sort()
 
     async def take(self) -> Waiting | None:
         """The next to be sent, when there is one; None once it is over. Each that is taken is to
@@ -73,7 +91,7 @@ class Lineup:
                 self._adapt(found)
                 self._wake()
                 return found
-            await self._change()
+            await self._change(_LOOK_AGAIN if self._is_full() else None)
         return None
 
     def done(self, claim: Claim) -> None:
@@ -97,7 +115,16 @@ class Lineup:
         self._is_over = True
         self._wake()
 
+    def _sort(self) -> None:
+        self._waiting = deque(sorted(self._waiting, key=lambda one: one.claim.priority))
+        self._wake()
+
+    def _is_full(self) -> bool:
+        return self._busy.total() >= self._in_all()
+
     def _next(self) -> Waiting | None:
+        if not self._waiting or self._is_full():
+            return None
         return next((one for one in self._waiting if self._is_free(one.claim.domain)), None)
 
     def _is_free(self, domain: str) -> bool:
@@ -115,5 +142,7 @@ class Lineup:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _change(self) -> None:
-        await self._changed.wait()
+    async def _change(self, within: float | None = None) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._changed.wait()

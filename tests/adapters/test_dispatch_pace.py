@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from adapters.db import inputs, outbox, suppressions
@@ -32,6 +33,7 @@ from tests.fakes.smtp import CLOSE, FakeMailer, Server
 from tests.patience import until
 
 NO_RELAY = Report(phase=Phase.CONNECT, reply="connection refused")
+TOO_MANY = Report(phase=Phase.CONNECT, code=421, reply="4.7.0 too many connections")
 OK = Report(phase=Phase.DONE, code=250)
 ONCE = Postage(on_unknown=OnUnknown.RESEND_ONCE)
 
@@ -48,9 +50,11 @@ class Clock:
 
 @dataclass
 class Relays:
-    """A mailer whose relay is away while `is_away`; counts who talks to it at once."""
+    """A mailer whose relay is away while `is_away`, and bears so many connections; counts who
+    talks to it at once."""
 
     is_away: bool = False
+    bears: int = 100
     sent: list[str] = field(default_factory=list)
     tried: int = 0
     busy: Counter[str] = field(default_factory=Counter)
@@ -80,6 +84,8 @@ class Relays:
             await self.gate.wait()
         if self.is_away:
             return NO_RELAY
+        if self.busy["all"] > self.bears:
+            return TOO_MANY
         if not await mark():
             return Report(phase=Phase.BODY)
         self.sent.append(recipient)
@@ -130,6 +136,40 @@ async def test_one_message_at_a_time_looks_for_a_relay_that_is_away(database: Da
     states_now = Counter(await states(database))
     assert states_now["queued"] >= 60
     assert states_now["queued"] + states_now["retry"] == 100
+
+
+@pytest.mark.parametrize("bears", [1, 3])
+async def test_a_connection_too_many_delays_nobody(database: Database, bears: int) -> None:
+    await enqueue(database, *(draft(n) for n in range(100)))
+    relay, faults = Relays(bears=bears), set()
+    dispatcher = OutboxDispatcher(database, relay, Poked(), senders=6)
+
+    def is_over() -> bool:
+        faults.add(dispatcher.progress().relay_fault)
+        return len(relay.sent) == 100
+
+    async with running(dispatcher):
+        await until(is_over)
+        await are(database, *["sent"] * 100)
+
+    assert faults == {None}
+    assert await attempts(database) == [("done", 250, "sent")] * 100
+
+
+async def test_a_message_that_is_always_one_too_many_waits_and_others_go(
+    database: Database,
+) -> None:
+    class Picky(Relays):
+        async def _send(self, recipient: str, mark: Callable[[], Awaitable[bool]]) -> Report:
+            if recipient == "no@example.org":
+                return TOO_MANY
+            return await super()._send(recipient, mark)
+
+    await enqueue(database, letter(0, to="no@example.org"), *(letter(n) for n in range(1, 40)))
+    relay = Picky()
+
+    async with running(OutboxDispatcher(database, relay, Poked(), senders=6)):
+        await are(database, "retry", *["sent"] * 39)
 
 
 async def test_a_slow_domain_takes_no_more_connections_than_it_may_have(
