@@ -7,10 +7,10 @@ before its turn, so it holds up nobody else, and at its turn it asks once more. 
 never exceeded, also not by what fell due while the relay was away.
 """
 
-import re
 from datetime import datetime, timedelta
 
-from domain.outbox.model import Phase, Report
+from domain.outbox.model import Report
+from domain.outbox.rules import asks_to_wait, is_about_the_relay
 from domain.values import EARLIEST, Frozen, Instant
 
 AHEAD = timedelta(seconds=1)
@@ -27,8 +27,6 @@ _LIST_STEP = timedelta(milliseconds=10)
 _LONGEST_SPREAD = timedelta(seconds=60)
 _FIRST_BACK_OFF = timedelta(seconds=30)
 _LONGEST_BACK_OFF = timedelta(hours=1)
-
-_POLICY = re.compile(r"\s*4\.7\.\d{1,3}\b")
 
 
 class Lane(Frozen):
@@ -107,15 +105,11 @@ def recovered(lane: Lane) -> Lane:
 
 
 def asks_for_less(report: Report) -> str | None:
-    """Why mail to the same domain should be slowed down: 421 (RFC 5321 §3.8) or a passing
-    refusal by policy (4.7.x of RFC 3463). None for everything else, and for what the relay said
-    before it heard of any domain."""
-    code = report.code or 0
-    if report.phase is Phase.CONNECT:
+    """Why mail to the same domain should be slowed down: somebody asks to wait who has heard
+    whom the mail is for. None for everything else, and for what the relay says of itself."""
+    if is_about_the_relay(report) or not asks_to_wait(report):
         return None
-    if code == 421 or (400 <= code < 500 and _POLICY.match(report.reply)):
-        return f"{code} {report.reply}".strip()
-    return None
+    return f"{report.code} {report.reply}".strip()
 
 
 def _step(lane: Lane, interval: timedelta | None) -> timedelta | None:

@@ -166,8 +166,28 @@ def rule_on_unknown(
 
 
 def is_about_the_relay(report: Report) -> bool:
-    """Whether the attempt ended before anything was said about the message."""
-    return report.phase is Phase.CONNECT
+    """Whether the attempt ended before anything was said about the message: without a
+    conversation, or with a relay that has no time for us. It has heard of no recipient by MAIL.
+    """
+    if report.phase is Phase.CONNECT:
+        return True
+    return report.phase is Phase.MAIL and (asks_to_wait(report) or _is_unwell(report))
+
+
+def asks_to_wait(report: Report) -> bool:
+    """Whether the reply is 421 (RFC 5321 §3.8), or a passing refusal by policy (4.7.x of
+    RFC 3463)."""
+    return report.code == 421 or _has_status(report, "4.7.")
+
+
+def _is_unwell(report: Report) -> bool:
+    """The mail system as a whole takes nothing now (4.3.x of RFC 3463)."""
+    return _has_status(report, "4.3.")
+
+
+def _has_status(report: Report, beginning: str) -> bool:
+    is_passing = (report.code or 0) // 100 == 4
+    return is_passing and report.reply.lstrip().startswith(beginning)
 
 
 def retry_delay(attempt: int, jitter: float) -> timedelta:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from adapters.db import inputs, outbox, suppressions
 from adapters.db.database import Database
 from adapters.db.outbox import Wait
+from adapters.db.schema import outbox_lanes
 from adapters.dispatch import OutboxDispatcher
 from adapters.smtp import Relay, SmtpMailer
 from domain.meetings.messages import Undelivered
@@ -27,7 +28,7 @@ from domain.outbox.model import (
 )
 from domain.outbox.shaping import Shaping
 from domain.postage import OnUnknown, Postage, Priority
-from tests.adapters.outbox_rows import SUBJECT, attempts, draft, states
+from tests.adapters.outbox_rows import SUBJECT, attempts, draft, states, statuses
 from tests.adapters.test_dispatch import Poked, are, enqueue, running
 from tests.fakes.smtp import CLOSE, FakeMailer, Server
 from tests.patience import until
@@ -229,6 +230,28 @@ async def test_a_domain_that_asks_for_less_mail_is_left_alone_for_a_while(
         assert [to for to, _ in mailer.sent] == ["bo@quick.org"]
         clock.ahead += timedelta(seconds=90)
         await are(database, "sent", "sent", "sent")
+
+
+async def test_a_relay_that_is_overloaded_holds_nothing_against_domains_or_messages(
+    database: Database,
+) -> None:
+    await enqueue(database, *(letter(n, to=f"ana@d{n}.example.org") for n in range(5)))
+    clock = Clock()
+
+    async with Server({"mail": ["421 4.3.2 overloaded"] * 3}) as server:
+        mailer = SmtpMailer(Relay("127.0.0.1", server.port))
+        dispatcher = OutboxDispatcher(
+            database, mailer, Poked(), senders=1, poll=0.01, probe_every=0.01, now=clock
+        )
+        async with running(dispatcher):
+            await until(lambda: dispatcher.progress().relay_fault)
+            assert dispatcher.progress().relay_fault == "421 4.3.2 overloaded"
+            await until(lambda: server.received)
+            clock.ahead += timedelta(minutes=1)
+            await are(database, *["sent"] * 5)
+
+    assert (await database.read(lambda c: c.execute(sa.select(outbox_lanes)).all())) == []
+    assert [one.attempts for one in await statuses(database)] == [1] * 5
 
 
 async def test_urgent_mail_goes_before_bulk(database: Database) -> None:

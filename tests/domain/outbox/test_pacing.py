@@ -168,6 +168,8 @@ def test_what_waits_for_a_lane_without_a_limit_is_back_within_a_minute_of_its_op
         (Report(phase=Phase.RCPT, code=450, reply="4.2.2 mailbox full"), False),
         (Report(phase=Phase.RCPT, code=550, reply="5.7.1 no"), False),
         (Report(phase=Phase.CONNECT, code=421, reply="4.7.0 busy"), False),
+        (Report(phase=Phase.MAIL, code=421, reply="4.3.2 overloaded"), False),  # before RCPT
+        (Report(phase=Phase.MAIL, code=451, reply="4.7.1 slow down"), False),
         (Report(phase=Phase.DOT), False),
         (Report(phase=Phase.DONE, code=250, reply="4.7.1 is not its code"), False),
     ],

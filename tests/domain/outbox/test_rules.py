@@ -31,9 +31,10 @@ def ruled(
     on_unknown: OnUnknown = OnUnknown.HOLD,
     resends: int = 0,
     attempt: int = 1,
+    reply: str = "",
 ) -> Ruling:
     return rule_on(
-        Report(phase=phase, code=code),
+        Report(phase=phase, code=code, reply=reply),
         on_unknown=on_unknown,
         resends=resends,
         attempt=attempt,
@@ -152,15 +153,38 @@ def test_a_known_outcome_does_not_ask_what_to_do_about_unknown_ones(on_unknown: 
 
 
 @pytest.mark.parametrize("attempt", [1, 7, 1000])
-@pytest.mark.parametrize("code", [None, 421, 554])
-def test_a_relay_out_of_reach_says_nothing_about_the_message(
-    attempt: int, code: int | None
+@pytest.mark.parametrize(
+    ("phase", "code", "reply"),
+    [
+        (Phase.CONNECT, None, ""),
+        (Phase.CONNECT, 421, ""),
+        (Phase.CONNECT, 554, ""),
+        (Phase.MAIL, 421, "shutting down"),
+        (Phase.MAIL, 450, "4.7.1 too many messages from you"),
+        (Phase.MAIL, 452, "4.3.1 out of space"),
+    ],
+)
+def test_a_relay_that_takes_nothing_says_nothing_about_the_message(
+    attempt: int, phase: Phase, code: int | None, reply: str
 ) -> None:
-    ruling = ruled(Phase.CONNECT, code, attempt=attempt)
+    ruling = ruled(phase, code, attempt=attempt, reply=reply)
 
     assert not ruling.counts
     assert ruling.next_at is not None
     assert ruling.next_at - NOW <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "reply"),
+    [
+        (Phase.MAIL, None, ""),
+        (Phase.MAIL, 450, "4.1.8 this sender"),
+        (Phase.RCPT, 421, "4.7.0 too many"),
+        (Phase.DONE, 452, "4.3.1 out of space"),
+    ],
+)
+def test_other_passing_refusals_count(phase: Phase, code: int | None, reply: str) -> None:
+    assert ruled(phase, code, reply=reply).counts
 
 
 def test_only_a_mark_leads_to_the_final_dot() -> None:
