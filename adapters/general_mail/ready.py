@@ -7,11 +7,15 @@ replaced; everything else is refused by name, rather than lost or passed on unse
 
 import re
 from dataclasses import dataclass
+from email import policy
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
+from email.utils import collapse_rfc2231_value
 
-from adapters.calendar_mail.writing import clean, mime
+from adapters.calendar_mail.writing import clean, headers, mime
+from adapters.general_mail.content import NotPlain, tidied
 from domain.errors import BadInput
 
 LARGEST_MIME = 180_000
@@ -31,6 +35,9 @@ _INSTEAD = {
 }
 _ENCODINGS = frozenset({"7bit", "quoted-printable", "base64"})
 _HEADER = re.compile(rb"([!-9;-~]{1,76}):[ \t]*(.*)", re.DOTALL)
+# More than these ends a line for Python's email package, a blank line of a header for others.
+_HEAD = re.compile(rb"[\t\r\n -~]*")
+_BLANK_LINE = re.compile(rb"(?m)^[ \t]+\r?$")
 _MSG_IDS = re.compile(r"<[!-;=?-~]{1,250}>([ \t]+<[!-;=?-~]{1,250}>){0,19}")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()]+@[^\s<>,;:\"()]+")
 
@@ -86,6 +93,8 @@ def _split(raw: bytes) -> tuple[bytes, bytes]:
 
 def _headers(head: bytes) -> dict[str, str]:
     """Values by lower-case name, still folded. Raises for what is no header or comes twice."""
+    if not _HEAD.fullmatch(head) or _BLANK_LINE.search(head):
+        raise _refusal("The mail's header lines hold control characters, or only spaces.")
     found: dict[str, str] = {}
     lines = re.split(rb"\r\n(?![ \t])", head)
     if len(lines) > _MOST_HEADERS:
@@ -134,21 +143,31 @@ def _subject(value: str) -> str:
 
 def _checked_ids(name: str, value: str) -> str:
     ids = _unfolded(value).strip()
-    if not _MSG_IDS.fullmatch(ids):
+    if not _MSG_IDS.fullmatch(ids) or "=?" in ids:
         raise _refusal(f"The header {name} holds something else than Message-IDs.")
-    return ids.replace(" <", "\r\n <").replace("\t<", "\r\n <")
+    return "\r\n ".join(ids.split())
 
 
 def _content_headers(found: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    kept = {name: found[name] for name in _CONTENT if name in found}
+    kept = {name: _tidied(name, found[name]) for name in _CONTENT if name in found}
     kept.setdefault("content-type", "text/plain; charset=us-ascii")  # RFC 2045 §5.2
     kept.setdefault("content-transfer-encoding", "7bit")
     return tuple((name.title(), kept[name]) for name in _CONTENT if name in kept)
 
 
+def _tidied(name: str, value: str) -> str:
+    try:
+        return tidied(name, _unfolded(value))
+    except NotPlain:
+        raise _refusal(
+            f"The header {name.title()} has not the plain form, like `text/plain; name=value`: "
+            "values other than a word go in double quotes, other than ASCII as RFC 2231 says, "
+            "without comments and line breaks, and each name comes once."
+        ) from None
+
+
 def _check_body(content: tuple[tuple[str, str], ...], body: bytes) -> None:
-    block = "".join(f"{name}: {value}\r\n" for name, value in content).encode("ascii")
-    message: Message = BytesHeaderParser().parsebytes(block + b"\r\n")
+    message = _reading_alike(headers.block(list(content)) + mime.CRLF)
     if message.defects or len(message) != len(content):
         raise _refusal("The headers about the mail's content cannot be read.")
     encoding = str(message["Content-Transfer-Encoding"]).strip().lower()
@@ -158,6 +177,28 @@ def _check_body(content: tuple[tuple[str, str], ...], body: bytes) -> None:
         raise _refusal(f"A line of the mail has more than {_LONGEST_LINE} octets.")
     if message.get_content_maintype() == "multipart":
         _check_boundary(message, encoding, body)
+
+
+def _reading_alike(block: bytes) -> Message:
+    """The headers of `block`, which programs that write them anew leave as they are."""
+    message: Message = BytesHeaderParser(policy=policy.compat32).parsebytes(block)
+    for other in (policy.default, policy.SMTP):
+        try:
+            again = BytesHeaderParser(policy=other).parsebytes(block).as_bytes()
+        except (MessageError, ValueError, LookupError):
+            again = b""
+        if _said(BytesHeaderParser(policy=policy.compat32).parsebytes(again)) != _said(message):
+            raise _refusal("The headers about the mail's content are not read alike by everybody.")
+    return message
+
+
+def _said(message: Message) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each header with its value and parameters, decoded, wherever its lines end."""
+    return [
+        (name, [("".join(key.split()), collapse_rfc2231_value(one)) for key, one in given])
+        for name in message
+        if (given := message.get_params([], name)) is not None
+    ]
 
 
 def _check_boundary(message: Message, encoding: str, body: bytes) -> None:

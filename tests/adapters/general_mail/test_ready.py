@@ -1,7 +1,11 @@
 """Ready MIME: what of it is sent, and what is refused by name."""
 
-from email.message import EmailMessage
-from email.policy import SMTP
+from email import message_from_bytes
+from email.message import EmailMessage, Message
+from email.policy import SMTP, compat32, default
+from email.utils import collapse_rfc2231_value
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -138,3 +142,115 @@ def test_a_subject_of_very_many_words_costs_nothing() -> None:
     """A header of 360 KB of encoded-words took 2.7 GB to decode (mail-safety §7)."""
     with pytest.raises(BadInput, match="far too long"):
         sent(PLAIN.replace(b"Hello", b"=?utf-8?q?x?= " * 5000))
+
+
+@pytest.mark.parametrize("control", [*range(1, 9), *range(11, 13), *range(14, 32), 127])
+@pytest.mark.parametrize(
+    "name", [b"Content-Type: text/plain;", b"Subject: x", b"References: <a@b>"]
+)
+def test_control_characters_end_no_line_further_on(name: bytes, control: int) -> None:
+    """Python's email package makes a header line of what follows a form feed."""
+    smuggled = name + bytes([control]) + b"Bcc: evil@x.example\r\n"
+
+    with pytest.raises(BadInput, match="control characters"):
+        sent(smuggled + b"\r\nhello\r\n")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        PLAIN.replace(b"charset", b"\r\n \t\r\n charset"),
+        b"Content-Disposition:\r\n  \r\n" + PLAIN,
+        PLAIN.replace(b"us-ascii\r\n", b"us-ascii\r\n \r\n"),
+    ],
+)
+def test_a_header_has_no_line_of_spaces(raw: bytes) -> None:
+    with pytest.raises(BadInput, match="only spaces"):
+        sent(raw)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Content-Type: ;;;=",
+        b"Content-Type: text",
+        b"Content-Type: text/plain (plain)",
+        b"Content-Type: text/plain; charset=utf 8",
+        b'Content-Type: text/plain; name="a\\"b"',
+        b"Content-Type: text/plain; charset=utf-8; Charset=utf-7",
+        b'Content-Type: text/plain; name="=?utf-8?q?=0D=0ABcc:_x?="',
+        b"Content-Type: multipart/mixed; boundary*=utf-8''a",
+        b'Content-Type: multipart/mixed; boundary="a "',
+        b"Content-Disposition: attachment; filename*=utf-8''%0D%0ABcc:x",
+        b"Content-Disposition: attachment; filename*=zlib''x",
+        b"Content-Disposition: inline/x",
+        b"Content-Language: en; x=y",
+    ],
+)
+def test_headers_that_programs_read_differently_are_refused(header: bytes) -> None:
+    with pytest.raises(BadInput, match="not the plain form"):
+        sent(b"Subject: x\r\n" + header + b"\r\n\r\n--a\r\n\r\n--a--\r\n")
+
+
+def test_a_reference_is_no_encoded_word() -> None:
+    with pytest.raises(BadInput, match="something else than Message-IDs"):
+        sent(b"References: <=?utf-8?q?=0D=0ABcc:x?=@y>\r\n" + PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (b'Text/HTML ;\r\n\tCharset="UTF-8" ;', b'Text/HTML; Charset="UTF-8"'),
+        (
+            b'text/plain; charset=utf-8; format=flowed; name="' + b"n" * 30 + b'"',
+            b'text/plain; charset=utf-8; format=flowed;\r\n name="' + b"n" * 30 + b'"',
+        ),
+    ],
+)
+def test_headers_about_content_are_folded_anew(given: bytes, written: bytes) -> None:
+    raw = sent(b"Subject: x\r\nContent-Type: " + given + b"\r\n\r\nhello\r\n")
+
+    assert b"\r\nContent-Type: " + written + b"\r\n" in raw
+
+
+_NAMES = st.from_regex(r"[a-z]{1,12}", fullmatch=True)
+_WORDS = st.from_regex(r"[!#$&+.^_`{|}~0-9A-Za-z-]{1,60}", fullmatch=True)
+_QUOTED = st.text(st.sampled_from("aé=?_%'*;, @()/:x."), max_size=120)
+
+
+def _parameter(name: str, value: str) -> str:
+    if value.isascii():
+        return f'{name}="{value}"'
+    return f"{name}*=utf-8''{quote(value, safe='')}"
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    given=st.dictionaries(_NAMES, _WORDS | _QUOTED, max_size=6),
+    ids=st.lists(st.from_regex(r"<[a-z0-9.=?]{1,90}@x>", fullmatch=True), min_size=1, max_size=5),
+    breaks=st.sampled_from([" ", "\r\n ", "\r\n\t", ""]),
+)
+def test_whoever_writes_a_mail_anew_keeps_its_structure(
+    given: dict[str, str], ids: list[str], breaks: str
+) -> None:
+    """Python's own classes write long lines anew, and others ours."""
+    parameters = "".join(f";{breaks}{_parameter(*one)}" for one in given.items())
+    head = f"Subject: x\r\nReferences: {' '.join(ids)}\r\nContent-Disposition: inline{parameters}"
+    try:
+        raw = sent(head.encode() + b"\r\n\r\nhello\r\n")
+    except BadInput:
+        assert any("=?" in one for one in (*given.values(), *ids)) or "boundary" in given
+        return
+
+    read = [message_from_bytes(raw, policy=one).as_bytes() for one in (default, SMTP)]
+    first, *others = [message_from_bytes(one, policy=compat32) for one in (raw, *read)]
+    said = {name: collapse_rfc2231_value(value) for name, value in _said(first)}
+    assert said == {"inline": "", **given}
+    for other in others:
+        assert other.keys() == first.keys()
+        assert {key: collapse_rfc2231_value(value) for key, value in _said(other)} == said
+        assert str(other.get_payload()).strip() == "hello"
+
+
+def _said(message: Message) -> list[tuple[str, Any]]:
+    return message.get_params([], "Content-Disposition") or []
