@@ -21,9 +21,19 @@ _LOCK = (
 )
 _OPEN = postgresql.insert(outbox_lanes).on_conflict_do_nothing(index_elements=["name"])
 _new = postgresql.insert(outbox_lanes)
+
+
+def _later(name: str) -> sa.ColumnElement[Any]:
+    old, new = outbox_lanes.c[name], _new.excluded[name]
+    return sa.case((old > new, old), else_=new)
+
+
+_PACE = _new.on_conflict_do_update(
+    index_elements=["name"], set_={name: _later(name) for name in ("free_at", "listed_to")}
+)
 _KEEP = _new.on_conflict_do_update(
     index_elements=["name"],
-    set_={name: _new.excluded[name] for name in Lane.model_fields if name != "name"},
+    set_={name: _new.excluded[name] for name in ("strikes", "backs_off_until", "because")},
 )
 
 
@@ -34,7 +44,7 @@ def lock(c: sa.Connection, names: Iterable[str], limited: Iterable[str]) -> dict
     found = _locked(c, wanted)
     missing = [name for name in sorted(set(limited)) if name not in found]
     if missing:
-        c.execute(_OPEN, [_row(Lane(name=name)) for name in missing])
+        c.execute(_OPEN, [Lane(name=name).model_dump() for name in missing])
         found = _locked(c, wanted)
     return {name: found.get(name) or Lane(name=name) for name in wanted}
 
@@ -45,15 +55,16 @@ def _locked(c: sa.Connection, names: list[str]) -> dict[str, Lane]:
     return {row["name"]: Lane(**row) for row in c.execute(_LOCK, {"names": names}).mappings()}
 
 
-def keep(c: sa.Connection, lanes: Iterable[Lane]) -> None:
-    """Write lanes that `lock` gave and the rules changed."""
-    rows = [_row(lane) for lane in sorted(lanes, key=lambda lane: lane.name)]
+def pace(c: sa.Connection, lanes: Iterable[Lane]) -> None:
+    """Write how far lanes that `lock` gave are used. What else is known of a lane that was a new
+    one, and so was not locked, another transaction may have written meanwhile: that stands."""
+    _write(c, _PACE, lanes)
+
+
+def _write(c: sa.Connection, upsert: postgresql.Insert, lanes: Iterable[Lane]) -> None:
+    rows = [lane.model_dump() for lane in sorted(lanes, key=lambda lane: lane.name)]
     if rows:
-        c.execute(_KEEP, rows)
-
-
-def _row(lane: Lane) -> dict[str, Any]:
-    return lane.model_dump()
+        c.execute(upsert, rows)
 
 
 def tell(
@@ -67,5 +78,5 @@ def tell(
     backing = [struck(before[name], now, words) for name, words in said.items()]
     well = [recovered(before[name]) for name in quick if before[name].strikes]
     new = [lane for lane in backing if lane != before[lane.name]]
-    keep(c, [*new, *well])
+    _write(c, _KEEP, [*new, *well])
     return new

@@ -75,7 +75,7 @@ class Gate:
                 turns.append({"row": one.id, "turn": turn})
             else:
                 admitted.ids.append(one.id)
-        lanes.keep(self._c, [lane for name, lane in self._lanes.items() if lane != before[name]])
+        lanes.pace(self._c, [lane for name, lane in self._lanes.items() if lane != before[name]])
         if turns:
             self._c.execute(_PACE, turns)
         admitted.fates.extend(_stop(self._c, stops, self._now))

@@ -22,7 +22,7 @@ from adapters.db.outbox import Wait
 from adapters.db.outbox_claims import Held, Order, Taken
 from adapters.db.outbox_results import Result
 from adapters.db.schema import outbox as rows
-from adapters.db.schema import outbox_events
+from adapters.db.schema import outbox_events, outbox_lanes
 from domain.outbox.model import (
     Claim,
     Draft,
@@ -332,6 +332,28 @@ async def test_a_domain_whose_connections_are_busy_is_asked_for_again_soon(
 
     assert [one.id for one in taken.claims] == [1, 2, 10]
     assert len((await take(database, now=NOON + SECOND)).claims) == 7
+
+
+async def test_a_claim_leaves_a_back_off_alone_that_began_meanwhile(postgres: Database) -> None:
+    """Where many claim at once: a lane without a row cannot be locked."""
+    loop, strikes = asyncio.get_running_loop(), []
+
+    def strike(c: sa.Connection) -> None:
+        strikes.extend(lanes.tell(c, {"example.org": "421 too many"}, [], NOON))
+
+    class Interrupted(Shaping):
+        def connections_at_once(self, domain: str) -> int:
+            if not strikes:
+                asyncio.run_coroutine_threadsafe(postgres.write(strike), loop).result(10)
+            return 1
+
+    await enqueue(postgres, letter(1))
+    assert (await take(postgres, Interrupted(), in_hand={"example.org": 4})).claims == []
+
+    [lane] = await postgres.read(lambda c: c.execute(sa.select(outbox_lanes)).all())
+    assert (lane.strikes, lane.because) == (1, "421 too many")
+    assert lane.backs_off_until == strikes[0].backs_off_until
+    assert lane.listed_to > NOON
 
 
 async def test_parts_of_digests_are_left_to_be_merged(database: Database) -> None:
