@@ -87,12 +87,19 @@ class TemplateBody(_Body):
         """The mail written out. Raises `BadInput` with the field at fault."""
         given = self.variables
         return Words(
-            subject=render(self.subject, given, limit=TEXT_LIMIT, field="template.subject"),
+            subject=self._subject(),
             text=render(self.text, given, limit=TEXT_LIMIT, field="template.text"),
             html=None
             if self.html is None
             else render_html(self.html, given, limit=TEXT_LIMIT, field="template.html"),
         )
+
+    def _subject(self) -> str:
+        field = "template.subject"
+        subject = render(self.subject, self.variables, limit=SUBJECT_LIMIT, field=field)
+        if not subject.strip():
+            raise BadInput("With its variables it is empty.", field=field)
+        return subject
 
 
 class DigestBody(_Body):

@@ -17,6 +17,7 @@ from email.utils import collapse_rfc2231_value
 from adapters.calendar_mail.writing import clean, headers, mime
 from adapters.general_mail.content import NotPlain, tidied
 from domain.errors import BadInput
+from domain.outbox.requests import SUBJECT_LIMIT
 
 LARGEST_MIME = 180_000
 """Octets; in base64 they fit into the body of a request."""
@@ -135,6 +136,8 @@ def _subject(value: str) -> str:
         decoded = str(make_header(decode_header(_unfolded(value))))
     except (ValueError, LookupError):  # charsets that are none, base64 that is none
         raise _refusal("The header Subject cannot be decoded.") from None
+    if len(decoded) > SUBJECT_LIMIT:
+        raise _refusal(f"The header Subject has more than {SUBJECT_LIMIT} characters.")
     subject = clean.title(decoded)
     if not subject:
         raise _refusal("The mail has no Subject.")

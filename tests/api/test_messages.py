@@ -63,6 +63,11 @@ async def attempted(house: House, state: MessageState, *, code: int = 250) -> No
     await house.database.write(work)
 
 
+def filled_subject(value: str) -> dict[str, Any]:
+    """A mail whose subject is one variable."""
+    return mail(template={"subject": "{{ x }}", "text": "y", "variables": {"x": value}})
+
+
 async def merged(house: House) -> None:
     """What is due for digests becomes them."""
     merging = Merging(house.database, DigestWriter("parley.example.org").compose, house.clock)
@@ -178,6 +183,9 @@ async def test_ready_mime_is_sent_as_it_is(house: House) -> None:
         (mail(template={"subject": "x", "text": "{{ 7*7 }}"}), "template.text", "bad-input"),
         (mail(template={"subject": "x\ny", "text": "z"}), "template.subject", "invalid-request"),
         (mail(template={"subject": "", "text": "z"}), "template.subject", "invalid-request"),
+        (filled_subject(""), "template.subject", "bad-input"),
+        (filled_subject(" \n"), "template.subject", "bad-input"),
+        (filled_subject("x" * 201), "template.subject", "bad-input"),
         (mail(send_at="2027-02-20T10:00:00"), "send_at", "invalid-request"),
         (mail(send_at="2029-02-20T10:00:00Z"), "send_at", "bad-times"),
         (mail(expires_at="2027-02-20T10:00:00Z"), "expires_at", "bad-times"),

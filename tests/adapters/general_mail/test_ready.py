@@ -92,6 +92,7 @@ def test_bare_line_feeds_become_line_ends() -> None:
         (PLAIN.replace(b"Subject: Hello\r\n", b""), "no Subject"),
         (PLAIN.replace(b"Hello", b"=?nonsense?q?x?="), "cannot be decoded"),
         (PLAIN.replace(b"Hello", b"=?zip?b?eA==?="), "cannot be decoded"),
+        (PLAIN.replace(b"Hello", b"x" * 201), "Subject has more than 200"),
         (PLAIN.replace(b"hello", b"x" * 999), "998"),
         (PLAIN.replace(b"hello", b"x" * LARGEST_MIME), "more than"),
         (b"Subject: no body", "no empty line"),
