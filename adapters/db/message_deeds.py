@@ -83,15 +83,16 @@ def _values(
 ) -> dict[str, Any]:
     assert target is not None
     changed: dict[str, Any] = {"state": target.value, "held_because": None, "paced_at": None}
+    anew = {"next_at": at, "tried_at": None}  # whoever asks for it has it tried for as long again
     match deed:
         case Deed.HOLD:
             return changed | {"held_because": Hold.PERSON.value, "next_at": LATEST}
         case Deed.RELEASE if present.state is MessageState.UNCERTAIN:
-            return changed | {"next_at": at, "resends": present.resends + 1}
+            return changed | anew | {"resends": present.resends + 1}
         case Deed.RELEASE:  # whatever held it would hold it again
-            return changed | {"next_at": at, "quiet": False, "digest": None}
+            return changed | anew | {"quiet": False, "digest": None}
         case Deed.RETRY_NOW:
-            return changed | {"next_at": at}
+            return changed | anew
         case Deed.CONFIRM:
             return changed | {"proof": Proof.PERSON.value, "sent_at": at}
         case _:

@@ -103,6 +103,14 @@ def is_in(*states: MessageState) -> sa.TextClause:
 IS_DUE = is_in(MessageState.QUEUED, MessageState.RETRY, MessageState.HELD)
 """As the index `ix_outbox_due` says it."""
 
+
+def not_tried_until(due: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
+    """The `tried_at` of a row that becomes due at `due` instead, for another reason than an attempt
+    at it. It moves along with `next_at`: what lies between the two is the time in which the
+    message was tried, and by which it is given up."""
+    return outbox.c.tried_at + (due - outbox.c.next_at)
+
+
 _next_at = sa.func.min(outbox.c.next_at, type_=outbox.c.next_at.type)
 _NEXT_DUE = sa.select(
     sa.func.min(

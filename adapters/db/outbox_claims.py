@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from adapters.db import outbox_raw
 from adapters.db.bell import ring_after_commit
 from adapters.db.fates import Fate
-from adapters.db.outbox import BELL, IS_DUE, is_in
+from adapters.db.outbox import BELL, IS_DUE, is_in, not_tried_until
 from adapters.db.outbox_gate import Admitted, Gate
 from adapters.db.schema import outbox
 from domain.outbox.gate import Waiting
 from domain.outbox.model import Claim, MessageState
-from domain.outbox.rules import By, origins
+from domain.outbox.rules import LONGEST_COUNTED_WAIT, By, origins
 from domain.outbox.shaping import Shaping
 from domain.postage import Priority
 
@@ -41,6 +41,8 @@ _DUE = (
 )
 _APART = {"attempt", "troubled", "raw"}
 _CLAIMED = (*(name for name in Claim.model_fields if name not in _APART),)
+_NOW = sa.bindparam("now", type_=outbox.c.next_at.type)
+_WAS_LEFT = outbox.c.next_at < sa.bindparam("left_before", type_=outbox.c.next_at.type)
 _CLAIM = (
     sa.update(outbox)
     .where(outbox.c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -48,9 +50,11 @@ _CLAIM = (
         state=MessageState.CLAIMED.value,
         token=outbox.c.token + 1,
         attempts=outbox.c.attempts + 1,
+        # Both, as a claim that is given back may be the second one after the same pause.
         tried_at=sa.func.coalesce(
-            outbox.c.tried_at, sa.bindparam("now", type_=outbox.c.tried_at.type)
+            sa.case((_WAS_LEFT, not_tried_until(_NOW)), else_=outbox.c.tried_at), _NOW
         ),
+        next_at=sa.case((_WAS_LEFT, _NOW), else_=outbox.c.next_at),
         dispatcher=sa.bindparam("claimed_by"),
         lease_until=sa.bindparam("until"),
         held_because=sa.null(),
@@ -118,6 +122,7 @@ def _claimed(
     if not ids:
         return []
     values = {"ids": ids, "now": now, "claimed_by": order.dispatcher, "until": order.until}
+    values["left_before"] = now - LONGEST_COUNTED_WAIT
     rows = {row["id"]: row for row in c.execute(_CLAIM, values).mappings()}
     raw = outbox_raw.raw_of(c, ids)
     return [

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from adapters.db import lanes, outbox_events, rations, suppressions
 from adapters.db.fates import Fate
-from adapters.db.outbox import is_in
+from adapters.db.outbox import is_in, not_tried_until
 from adapters.db.schema import outbox
 from domain.outbox.gate import Ration, Stop, Waiting, look_at
 from domain.outbox.model import MessageState, Suppression
@@ -148,12 +148,14 @@ class Gate:
         return at_once is not None and self._in_hand[domain] >= at_once * _DEEP
 
 
+_turn = sa.bindparam("turn", type_=_c.next_at.type)
 _PACE = (
     sa.update(outbox)
     .where(_c.id == sa.bindparam("row"))
     .values(
-        next_at=sa.bindparam("turn"),
-        paced_at=sa.bindparam("turn"),
+        next_at=_turn,
+        paced_at=_turn,
+        tried_at=not_tried_until(_turn),
         # What it was held for is over.
         state=sa.case(
             (_c.state == MessageState.HELD.value, MessageState.QUEUED.value), else_=_c.state
@@ -164,13 +166,15 @@ _PACE = (
 
 
 def _stopping(state: MessageState) -> sa.Update:
+    due = sa.func.coalesce(sa.bindparam("due", type_=_c.next_at.type), _c.next_at)
     return (
         sa.update(outbox)
         .where(_c.id == sa.bindparam("row"), is_in(*origins(state, By.GATE)))
         .values(
             state=state.value,
             held_because=sa.bindparam("because"),
-            next_at=sa.func.coalesce(sa.bindparam("due", type_=_c.next_at.type), _c.next_at),
+            next_at=due,
+            tried_at=not_tried_until(due),
             paced_at=sa.null(),
         )
     )

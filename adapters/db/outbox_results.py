@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as 
 from adapters.db import refusals
 from adapters.db.bell import ring_after_commit
 from adapters.db.fates import Fate
-from adapters.db.outbox import BELL, is_in
+from adapters.db.outbox import BELL, is_in, not_tried_until
 from adapters.db.outbox_claims import IS_ONE_OF, Held, these
 from adapters.db.refusals import Attempt
 from adapters.db.schema import outbox, outbox_attempts
@@ -69,6 +69,8 @@ def _settling(
 ) -> sa.Update:
     at = sa.bindparam("at", type_=_c.sent_at.type)
     is_sent = state is MessageState.SENT
+    due = sa.func.coalesce(sa.bindparam("due", type_=_c.next_at.type), _c.next_at)
+    uncounted = sa.bindparam("uncounted", type_=sa.Integer)
     return (
         sa.update(outbox)
         .where(_c.id == sa.bindparam("row"), _c.token == sa.bindparam("claim"), may)
@@ -76,8 +78,9 @@ def _settling(
             state=sa.case((is_proved, MessageState.SENT.value), else_=state.value),
             sent_at=at if is_sent else sa.case((is_proved, at), else_=sa.null()),
             proof=sa.case((is_proved, _c.proof), else_=sa.bindparam("proved", type_=sa.Text)),
-            next_at=sa.func.coalesce(sa.bindparam("due", type_=_c.next_at.type), _c.next_at),
-            attempts=_c.attempts - sa.bindparam("uncounted", type_=sa.Integer),
+            next_at=due,
+            attempts=_c.attempts - uncounted,
+            tried_at=sa.case((uncounted == 1, not_tried_until(due)), else_=_c.tried_at),
             last_reply=sa.func.coalesce(sa.bindparam("said", type_=sa.Text), _c.last_reply),
             lease_until=sa.null(),
         )

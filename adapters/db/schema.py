@@ -292,7 +292,7 @@ outbox = sa.Table(
     _maybe_at("paced_at"),  # the turn it was given, when its lane was full
     _maybe("held_because"),
     # What became of it.
-    _maybe_at("tried_at"),  # when it was first claimed
+    _maybe_at("tried_at"),  # since when it has been tried; NULL: it begins
     sa.Column("resends", sa.Integer, nullable=False, server_default="0"),  # after `uncertain`
     _maybe("proof"),  # how `sent` is known
     _maybe("fate"),  # what was heard of it afterwards

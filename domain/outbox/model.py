@@ -160,7 +160,7 @@ class Claim(Frozen):
     recipient: str
     raw: bytes
     created_at: Instant
-    tried_at: Instant  # when it was first claimed
+    tried_at: Instant  # since when it has been tried; holds and the like counted out
     priority: Priority = Priority.NORMAL
     domain: str = ""  # the recipient's
     on_unknown: OnUnknown = OnUnknown.HOLD

@@ -32,6 +32,10 @@ that RFC 5321 §4.5.3.2.6 grants the server."""
 GIVE_UP_AFTER = timedelta(days=5)
 """RFC 5321 §4.5.4.1: a sender gives up after four to five days."""
 
+LONGEST_COUNTED_WAIT = timedelta(days=1)
+"""A message that nobody tried for longer than this, though it was due, was not being tried: we were
+down, or held all mail. So the time until it is given up has several attempts in it."""
+
 RELAY_DELAY = timedelta(seconds=30)
 """How long a message waits whose relay could not be reached, made up to twice as long by chance:
 never longer than a minute, so that mail leaves soon after the relay is back."""
@@ -103,7 +107,8 @@ class Ruling(Frozen):
     """What an attempt leads to. `next_at` is when the message is due again, for `retry` only.
 
     `is_unknown`: nobody knows whether the server has it, whatever is done next. `counts`: the
-    next delay grows by it. `proof` is how `sent` is known.
+    next delay grows by it, and the time until the message is given up goes on. `proof` is how
+    `sent` is known.
     """
 
     state: MessageState
@@ -126,8 +131,9 @@ def rule_on(
     """What `report`, the outcome of the attempt with this number (1, 2, …), means.
 
     `resends` is how often the message went out again after an unknown outcome. `jitter` in
-    [0, 1) spreads the retries of messages that failed together. A message first tried
-    `GIVE_UP_AFTER` ago or longer (`since`) is not tried again.
+    [0, 1) spreads the retries of messages that failed together. A message that has been tried
+    `since` `GIVE_UP_AFTER` ago or longer is not tried again, unless the attempt said nothing
+    about it.
     """
     match _verdict(report):
         case None:
@@ -136,11 +142,11 @@ def rule_on(
             return Ruling(state=MessageState.SENT, proof=Proof.REPLY)
         case MessageState.FAILED:
             return _given_up(resends)
-    if now - since >= GIVE_UP_AFTER:
-        return _given_up(resends)
     if is_about_the_relay(report):
         wait = RELAY_DELAY * (1 + jitter)
         return Ruling(state=MessageState.RETRY, next_at=now + wait, counts=False)
+    if now - since >= GIVE_UP_AFTER:
+        return _given_up(resends)
     return Ruling(state=MessageState.RETRY, next_at=now + retry_delay(attempt, jitter))
 
 

@@ -81,8 +81,8 @@ def test_a_retry_has_a_time_and_nothing_else_has() -> None:
 def test_after_five_days_a_message_is_given_up() -> None:
     almost = timedelta(days=5) - timedelta(seconds=1)
 
-    assert ruled(Phase.CONNECT, None, age=almost).state is MessageState.RETRY
-    assert ruled(Phase.CONNECT, None, age=timedelta(days=5)).state is MessageState.FAILED
+    assert ruled(Phase.RCPT, 450, age=almost).state is MessageState.RETRY
+    assert ruled(Phase.RCPT, 450, age=timedelta(days=5)).state is MessageState.FAILED
 
 
 def test_an_unknown_outcome_stays_unknown_however_old() -> None:
@@ -169,6 +169,7 @@ def test_a_relay_that_takes_nothing_says_nothing_about_the_message(
 ) -> None:
     ruling = ruled(phase, code, attempt=attempt, reply=reply)
 
+    assert ruled(Phase.CONNECT, code, age=timedelta(days=9)).state is MessageState.RETRY
     assert not ruling.counts
     assert ruling.next_at is not None
     assert ruling.next_at - NOW <= timedelta(minutes=1)
