@@ -6,14 +6,10 @@ become one mail, in the transaction that ends them.
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from domain.outbox.requests import DigestOrder, Every, MessageOrder
+from domain.outbox.requests import MessageOrder, window_end
 from domain.values import Frozen, Instant
-
-MORNING = 8
-"""The hour, on the recipient's clocks, at which a day's digest goes out."""
 
 MOST_PARTS = 50
 MOST_OCTETS = 1_000_000
@@ -54,17 +50,6 @@ def digest_key(order: MessageOrder, now: datetime) -> DigestKey | None:
         optional=order.postage.optional,
         subject=order.digest.subject,
     )
-
-
-def window_end(digest: DigestOrder, zone: str | None, now: datetime) -> datetime:
-    """When the digest that is being collected at `now` goes out: at the next full hour, or at
-    the next morning of `zone` (UTC without one). Always later than `now`."""
-    if digest.every is Every.HOUR:
-        return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    local = now.astimezone(ZoneInfo(zone or "UTC"))
-    today = local.replace(hour=MORNING, minute=0, second=0, microsecond=0)
-    morning = today if today > local else today + timedelta(days=1)
-    return morning.astimezone(UTC)
 
 
 def how_many_fit(sizes: Sequence[int]) -> int:

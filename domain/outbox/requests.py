@@ -5,8 +5,9 @@ case: who asks again gets the same message, who asks for something else under th
 refused.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from domain.errors import BadInput, BadTimes, Refused
 from domain.outbox.events import external_subject
@@ -19,6 +20,9 @@ OCCASION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z._:~+=-]{0,59}$"
 
 RESERVED_KINDS = frozenset({"meeting", "parley", "digest"})
 """First words of kinds that are Parley's own."""
+
+MORNING = 8
+"""The hour, on the recipient's clocks, at which a day's digest goes out."""
 
 LONGEST_DELAY = timedelta(days=366)
 SUBJECT_LIMIT = 200
@@ -61,6 +65,17 @@ class DigestOrder(Frozen):
 
     every: Every
     subject: str = ""
+
+
+def window_end(digest: DigestOrder, zone: str | None, now: datetime) -> datetime:
+    """When the digest that is being collected at `now` goes out: at the next full hour, or at
+    the next morning of `zone` (UTC without one). Always later than `now`."""
+    if digest.every is Every.HOUR:
+        return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    local = now.astimezone(ZoneInfo(zone or "UTC"))
+    today = local.replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    morning = today if today > local else today + timedelta(days=1)
+    return morning.astimezone(UTC)
 
 
 class MessageOrder(Frozen):
@@ -120,5 +135,12 @@ def check_message_times(order: MessageOrder, now: datetime) -> None:
     send_at, expires_at = order.send_at, order.postage.expires_at
     if send_at is not None and send_at - now > LONGEST_DELAY:
         raise BadTimes("A mail may wait for a year at most.", field="send_at")
-    if expires_at is not None and expires_at <= max(now, send_at or now):
+    if expires_at is not None and expires_at <= _goes_at(order, now):
         raise BadTimes("It would expire before it is sent.", field="expires_at")
+
+
+def _goes_at(order: MessageOrder, now: datetime) -> datetime:
+    """The first instant at which it may be sent."""
+    if order.digest is not None:
+        return window_end(order.digest, order.postage.zone, now)
+    return max(now, order.send_at or now)

@@ -12,7 +12,6 @@ from domain.outbox.digests import (
     digest_key,
     how_many_fit,
     read_key,
-    window_end,
 )
 from domain.outbox.requests import (
     Correspondent,
@@ -22,6 +21,7 @@ from domain.outbox.requests import (
     ReadyMime,
     check_message,
     check_message_times,
+    window_end,
 )
 from domain.postage import Postage
 from tests.adapters.message_orders import order
@@ -88,6 +88,29 @@ def test_times_have_to_make_sense(
     else:
         with pytest.raises(BadTimes):
             check_message_times(asked, NOON)
+
+
+@pytest.mark.parametrize(
+    ("digest", "zone", "wanted_for", "is_fine"),
+    [
+        (HOURLY, None, timedelta(minutes=60), False),
+        (HOURLY, None, timedelta(minutes=61), True),
+        (DAILY, None, timedelta(hours=20), False),
+        (DAILY, None, timedelta(hours=21), True),
+        (DAILY, "Pacific/Auckland", timedelta(hours=8), True),
+    ],
+)
+def test_a_part_of_a_digest_must_live_until_that_goes_out(
+    digest: DigestOrder, zone: str | None, wanted_for: timedelta, is_fine: bool
+) -> None:
+    asked = changed(digest=digest, postage=Postage(zone=zone, expires_at=NOON + wanted_for))
+
+    if is_fine:
+        check_message_times(asked, NOON)
+    else:
+        with pytest.raises(BadTimes, match="expire before it is sent") as refusal:
+            check_message_times(asked, NOON)
+        assert refusal.value.field == "expires_at"
 
 
 @pytest.mark.parametrize(
