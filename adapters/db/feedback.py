@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from adapters.db import (
+    correspondents,
     evidence,
-    inbox,
     message_events,
     outbox,
     outbox_events,
@@ -189,7 +189,7 @@ def _heed_answer(c: sa.Connection, mail: Arrival, reading: Reading, at: datetime
 
 def _heed_revision(c: sa.Connection, mail: Arrival, reading: Reading, sequence: int) -> None:
     """Only an answer that is about the party's own copy shows that a copy came to it."""
-    uid = inbox.known_uid(c, mail.stream, mail.party)
+    uid = correspondents.uid_of(c, mail.stream, mail.party)
     if uid is not None and reading.uid is not None and uid == reading.uid.strip():
         evidence.prove_revision(c, mail.stream, mail.party, sequence, mail.received_at)
 

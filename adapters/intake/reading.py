@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from adapters.db import feedback, inbox, inputs, outbox, unsubscribing
+from adapters.db import correspondents, feedback, inbox, inputs, outbox, unsubscribing
 from adapters.db.database import Database
 from adapters.db.inbox import Claim
 from adapters.loops import until_asked
@@ -197,11 +197,11 @@ class InboxReader:
         await self._database.write(work)
 
     def _background(self, c: sa.Connection, arrival: Arrival) -> _Background:
-        addresses = inbox.known_addresses(c, arrival.stream)
+        addresses = correspondents.addresses_of(c, arrival.stream)
         return _Background(
             party=arrival.party,
             addresses=addresses,
-            uid=inbox.known_uid(c, arrival.stream, arrival.party),
+            uid=correspondents.uid_of(c, arrival.stream, arrival.party),
             domain=self._mail_domain,
             letter=_letter(c, arrival, addresses.get(arrival.party, ())[:1]),
         )

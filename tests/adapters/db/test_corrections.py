@@ -8,7 +8,15 @@ import sqlalchemy as sa
 
 from activities.meetings import DecisionRecord, MeetingActivities
 from adapters.calendar_mail.writing.writer import MailLetterWriter
-from adapters.db import capabilities, feedback, inbox, message_queries, outbox_claims, suppressions
+from adapters.db import (
+    capabilities,
+    correspondents,
+    feedback,
+    inbox,
+    message_queries,
+    outbox_claims,
+    suppressions,
+)
 from adapters.db.database import Database
 from adapters.db.owners import OwnerMeetings
 from adapters.db.schema import inbox as inbox_rows
@@ -157,7 +165,7 @@ async def test_the_old_address_no_longer_speaks_for_the_party(asked: Database) -
     await correct(asked)
     await decided(asked)
 
-    known = await asked.read(lambda c: inbox.known_addresses(c, STREAM))
+    known = await asked.read(lambda c: correspondents.addresses_of(c, STREAM))
     assert known[1] == ("anna@example.org",)
 
 

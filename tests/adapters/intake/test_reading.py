@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from activities.inbox import interpret
-from adapters.db import inbox, inputs, outbox
+from adapters.db import correspondents, inbox, inputs, outbox
 from adapters.db.database import Database
 from adapters.db.opening import open_database
 from adapters.db.schema import inbox as inbox_table
@@ -392,21 +392,24 @@ def letter(number: int, kind: str) -> Draft:
 async def test_known_addresses_are_those_of_the_parties(database: Database) -> None:
     await given_a_meeting(database)
 
-    assert await database.read(lambda c: inbox.known_addresses(c, STREAM)) == {1: (ANA,), 2: (BEN,)}
-    assert await database.read(lambda c: inbox.known_addresses(c, "order/1")) == {}
+    assert await database.read(lambda c: correspondents.addresses_of(c, STREAM)) == {
+        1: (ANA,),
+        2: (BEN,),
+    }
+    assert await database.read(lambda c: correspondents.addresses_of(c, "order/1")) == {}
 
 
 async def test_the_uid_known_is_that_of_the_partys_own_copy(database: Database) -> None:
     await given_a_meeting(database)
 
-    anas = await database.read(lambda c: inbox.known_uid(c, STREAM, 1))
-    bens = await database.read(lambda c: inbox.known_uid(c, STREAM, 2))
+    anas = await database.read(lambda c: correspondents.uid_of(c, STREAM, 1))
+    bens = await database.read(lambda c: correspondents.uid_of(c, STREAM, 2))
 
     assert anas
     assert bens
     assert anas != bens
-    assert await database.read(lambda c: inbox.known_uid(c, "order/1", 1)) is None
-    assert await database.read(lambda c: inbox.known_uid(c, STREAM, 9)) is None
+    assert await database.read(lambda c: correspondents.uid_of(c, "order/1", 1)) is None
+    assert await database.read(lambda c: correspondents.uid_of(c, STREAM, 9)) is None
 
 
 async def test_a_stopped_reader_leaves_the_rest_unread(database: Database) -> None:
