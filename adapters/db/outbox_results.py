@@ -83,6 +83,7 @@ def _settling(
             tried_at=sa.case((uncounted == 1, not_tried_until(due)), else_=_c.tried_at),
             last_reply=sa.func.coalesce(sa.bindparam("said", type_=sa.Text), _c.last_reply),
             lease_until=sa.null(),
+            held_because=sa.null(),
         )
     )
 

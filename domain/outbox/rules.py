@@ -73,8 +73,8 @@ _NEXT: Mapping[By, Mapping[MessageState, frozenset[MessageState]]] = MappingProx
         By.LATE_REPLY: MappingProxyType(
             {
                 _S.UNCERTAIN: frozenset({_S.SENT, _S.RETRY, _S.FAILED}),
-                # About to go out once more, after an unknown outcome that is known now.
-                _S.RETRY: frozenset({_S.SENT, _S.FAILED}),
+                # To go out once more, after an unknown outcome that is known now.
+                **{old: frozenset({_S.SENT, _S.FAILED}) for old in _WAITING},
             }
         ),
         # But for UNCERTAIN only what goes out once more; see `may_be_proved`.

@@ -3,12 +3,14 @@
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import exc
 
 from adapters.db import evidence, outbox, outbox_claims, outbox_results
 from adapters.db.database import Database
 from adapters.db.outbox_claims import Held
 from adapters.db.outbox_results import Result
+from adapters.db.schema import outbox as outbox_table
 from domain.errors import Refused
 from domain.outbox.model import Claim, MessageState, Phase, Proof, Report
 from domain.outbox.rules import Ruling
@@ -272,6 +274,35 @@ async def test_a_late_reply_stops_what_was_to_go_out_once_more(
     assert await finish(database, one, Ruling(state=state))
     assert await states(database) == [state]
     assert await claim(database, now=LATER) == []
+
+
+@pytest.mark.parametrize("state", [MessageState.SENT, MessageState.FAILED])
+@pytest.mark.parametrize("waits", [MessageState.HELD, MessageState.QUEUED])
+async def test_a_late_reply_counts_while_the_copy_is_held_or_was_released(
+    database: Database, waits: MessageState, state: MessageState
+) -> None:
+    one = await sent_into_the_unknown(database)
+    held = {"state": waits.value, "held_because": "person" if waits == "held" else None}
+    await database.write(lambda c: c.execute(sa.update(outbox_table).values(held)))
+
+    assert await finish(database, one, Ruling(state=state))
+
+    query = sa.select(outbox_table.c.state, outbox_table.c.held_because)
+    assert await database.read(lambda c: c.execute(query).one()) == (state, None)
+    assert await attempts(database) == [("done", 250, state)]
+
+
+@pytest.mark.parametrize("waits", [MessageState.HELD, MessageState.QUEUED])
+async def test_a_reply_to_what_waits_for_the_first_time_counts_for_nothing(
+    database: Database, waits: MessageState
+) -> None:
+    """Its dispatcher wrote no dot: it gave the message back, or lost it before."""
+    await enqueue(database, draft())
+    [one] = await claim(database)
+    await database.write(lambda c: c.execute(sa.update(outbox_table).values(state=waits.value)))
+
+    assert not await finish(database, one)
+    assert await states(database) == [waits]
 
 
 async def test_evidence_that_arrives_before_the_result_settles_an_unknown_one(

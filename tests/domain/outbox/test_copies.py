@@ -80,8 +80,11 @@ class Copies(RuleBasedStateMachine):
         attempt = self.attempts[token]
         if attempt.reply is not None and not attempt.is_over:
             attempt.is_over = True
+            is_open = self.state not in FINAL_STATES - {S.UNCERTAIN}
             report = Report(phase=Phase.DONE, code=attempt.reply)
             self._settle(token, self._ruled(report, attempt.resends))
+            if token == self.token and is_open and attempt.reply == 250:
+                assert self.state is S.SENT  # however late it is read, and wherever it waits
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data())
@@ -109,6 +112,22 @@ class Copies(RuleBasedStateMachine):
             self.state = S.QUEUED
         else:
             self._settle(self.token, self._unknown())
+
+    @precondition(lambda self: may_become(self.state, S.HELD, By.GATE))
+    @rule()
+    def hold(self) -> None:
+        """The gate does, or a person."""
+        self.state = S.HELD
+
+    @precondition(lambda self: self.state is S.HELD)
+    @rule()
+    def let_go(self) -> None:
+        self.state = S.QUEUED
+
+    @precondition(lambda self: self.attempts and may_become(self.state, S.EXPIRED, By.GATE))
+    @rule()
+    def stop_at_the_gate(self) -> None:
+        self.state = S.UNCERTAIN if self.resends else S.EXPIRED
 
     @precondition(lambda self: self.accepted and may_be_proved(self.state, self.resends))
     @rule()
@@ -143,8 +162,8 @@ class Copies(RuleBasedStateMachine):
             assert self.accepted or self.proof is Proof.ASSUMED
 
     @invariant()
-    def what_failed_did_not_arrive(self) -> None:
-        if self.state is S.FAILED:
+    def what_failed_or_did_not_leave_did_not_arrive(self) -> None:
+        if self.state in (S.FAILED, S.EXPIRED):
             assert not self.accepted
 
     def _any(self, data: st.DataObject) -> int:
