@@ -156,7 +156,9 @@ def story_document(
 
 
 def _line(line: TimelineLine) -> dict[str, Any]:
-    shown = line.model_dump(mode="json", exclude_none=True)
+    shown = line.model_dump(mode="json", exclude_none=True, exclude={"times", "until"})
+    if line.until is not None:
+        shown |= {"times": line.times, "until": rfc3339(line.until)}
     return {**shown, "at": rfc3339(line.at)}
 
 

@@ -13,7 +13,7 @@ MESSAGES = (
     "SELECT outbox.id, outbox.message_id, state, last_reply, raw FROM outbox"
     " JOIN outbox_raw ON outbox_raw.message_id = outbox.id"
 )
-ATTEMPTS = "SELECT message_id, phase, state FROM outbox_attempts"
+ATTEMPTS = "SELECT message_id, phase, state, times FROM outbox_attempts"
 
 _UNCERTAIN = MessageState.UNCERTAIN.value
 _OUTCOMES = ("sent", "retry", "queued", "failed", _UNCERTAIN)
@@ -57,8 +57,8 @@ class Verdict:
 def messages_of(rows: Iterable[tuple[Any, ...]], notes: Iterable[tuple[Any, ...]]) -> list[Message]:
     """From the rows that `MESSAGES` and `ATTEMPTS` give."""
     attempts: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for id, phase, state in notes:
-        attempts[id].append((phase, state))
+    for id, phase, state, times in notes:
+        attempts[id] += [(phase, state)] * times
     return [Message._make([*row, tuple(attempts[row[0]])]) for row in rows]
 
 

@@ -42,7 +42,10 @@ _some = (
 _UNSENT = sa.select(sa.func.min(_some.c.created_at, type_=outbox.c.created_at.type))
 _ATTEMPTS = (
     sa.select(
-        outbox_attempts.c.phase, outbox_attempts.c.code, outbox_attempts.c.state, sa.func.count()
+        outbox_attempts.c.phase,
+        outbox_attempts.c.code,
+        outbox_attempts.c.state,
+        sa.func.sum(outbox_attempts.c.times),
     )
     .where(
         outbox_attempts.c.message_id

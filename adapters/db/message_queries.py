@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,7 +24,8 @@ from domain.outbox.views import (
     TimelineLine,
 )
 
-_MOST_LINES = 500
+_MOST_LINES = 480
+_FIRST_LINES = 20
 _MEETING = "meeting/"
 _IS_FORMER = (
     sa.exists()
@@ -48,18 +50,16 @@ _COLUMNS = (
 _OWNED = (outbox.c.id == sa.bindparam("message"), outbox.c.owner == sa.bindparam("owner"))
 _GET = sa.select(*_COLUMNS).where(*_OWNED)
 _SIGNED = sa.select(outbox.c.id, outbox.c.signature, outbox.c.raw_forgotten_at).where(*_OWNED)
-_ATTEMPTS = (
-    sa.select(outbox_attempts)
-    .where(outbox_attempts.c.message_id == sa.bindparam("message"))
-    .order_by(outbox_attempts.c.token)
-    .limit(_MOST_LINES)
-)
-_EVENTS = (
-    sa.select(event_rows)
-    .where(event_rows.c.message_id == sa.bindparam("message"))
-    .order_by(event_rows.c.id)
-    .limit(_MOST_LINES)
-)
+
+
+def _ends(of: sa.Table, by: sa.Column[int]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """How it began, and how it went lately."""
+    query = sa.select(of).where(of.c.message_id == sa.bindparam("message"))
+    return query.order_by(by).limit(_FIRST_LINES), query.order_by(by.desc()).limit(_MOST_LINES)
+
+
+_ATTEMPTS = _ends(outbox_attempts, outbox_attempts.c.token)
+_EVENTS = _ends(event_rows, event_rows.c.id)
 _CAUSE = (
     sa.select(journal)
     .where(journal.c.stream == sa.bindparam("of_stream"))
@@ -186,18 +186,27 @@ def story(c: sa.Connection, owner: str, message: int) -> MessageStory:
     )
 
 
+_SHOWN = ("at", "phase", "code", "server", "state", "times", "until")
+
+
 def _attempts(c: sa.Connection, message: int) -> Iterator[TimelineLine]:
-    for row in c.execute(_ATTEMPTS, {"message": message}).mappings():
+    for row in _read(c, _ATTEMPTS, message, "token"):
         yield TimelineLine(
-            type="attempt",
-            text=row["reply"],
-            **{name: row[name] for name in ("at", "phase", "code", "server", "state")},
+            type="attempt", text=row["reply"], **{name: row[name] for name in _SHOWN}
         )
 
 
 def _events(c: sa.Connection, message: int) -> Iterator[TimelineLine]:
-    for row in c.execute(_EVENTS, {"message": message}).mappings():
+    for row in _read(c, _EVENTS, message, "id"):
         yield TimelineLine(at=row["at"], type=row["type"], text=row["detail"], by=row["by"])
+
+
+def _read(
+    c: sa.Connection, ends: Iterable[sa.Select[Any]], message: int, key: str
+) -> Iterable[sa.RowMapping]:
+    asked = {"message": message}
+    found = {row[key]: row for query in ends for row in c.execute(query, asked).mappings()}
+    return [found[each] for each in sorted(found)]
 
 
 def _cause(c: sa.Connection, message: MessageView) -> JournalEvent | None:

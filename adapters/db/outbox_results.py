@@ -92,11 +92,38 @@ _FINISH = {(state, False): _finishing(state) for state in _RESULTS}
 _FINISH |= {(state, True): _guessing(state) for state in _GUESSES}
 _STATES = sa.select(_c.id, _c.token, _c.state).where(*IS_ONE_OF)
 
+_a = outbox_attempts.c
 _new_note = postgresql.insert(outbox_attempts)
-_NOTED = ("at", "phase", "code", "reply", "state", "server")
+_NOTED = ("phase", "code", "reply", "state", "server")
 _NOTE = _new_note.on_conflict_do_update(
     index_elements=["message_id", "token"],
-    set_={name: _new_note.excluded[name] for name in _NOTED},
+    set_={
+        **{name: _new_note.excluded[name] for name in _NOTED},
+        # One that stands for several and is written twice began when it began.
+        "at": sa.case((_a.times > 1, _a.at), else_=_new_note.excluded.at),
+    },
+)
+# Under the newest token, so that a result which is written twice is not added twice.
+_ADD = (
+    sa.update(outbox_attempts)
+    .where(
+        _a.message_id == sa.bindparam("row"),
+        _a.token
+        == sa.select(sa.func.max(_a.token))
+        .where(_a.message_id == sa.bindparam("row"))
+        .scalar_subquery(),
+        _a.token < sa.bindparam("newest"),
+        _a.state == MessageState.RETRY.value,
+        _a.phase == sa.bindparam("how_far"),
+        _a.code.is_not_distinct_from(sa.bindparam("said", type_=sa.Integer)),
+    )
+    .values(
+        token=sa.bindparam("newest"),
+        times=_a.times + 1,
+        until=sa.bindparam("then", type_=_a.at.type),
+        reply=sa.bindparam("words"),
+        server=sa.bindparam("who"),
+    )
 )
 
 
@@ -113,7 +140,7 @@ def finish(c: sa.Connection, results: Sequence[Result]) -> dict[Held, MessageSta
     for key, rows in by_ruling.items():
         c.execute(_FINISH[key], rows)
     stands = _standing(c, results)
-    notes = [_note(one) for one in results if _held(one) in stands]
+    notes = [_note(one) for one in results if _held(one) in stands and not _is_added(c, one)]
     if notes:
         c.execute(_NOTE, notes)
     refusals.heed(
@@ -125,6 +152,17 @@ def finish(c: sa.Connection, results: Sequence[Result]) -> dict[Held, MessageSta
         ),
     )
     return stands
+
+
+def _is_added(c: sa.Connection, result: Result) -> bool:
+    """Whether the attempt is one more of a kind that its message had just before: a relay that
+    is away for days is asked thousands of times."""
+    claim, report, ruling, at = result
+    if ruling.counts:
+        return False
+    added = {"row": claim.id, "newest": claim.token, "how_far": report.phase.value, "then": at}
+    said = {"said": report.code, "words": report.reply, "who": report.server}
+    return c.execute(_ADD, added | said).rowcount == 1
 
 
 def _standing(c: sa.Connection, results: Sequence[Result]) -> dict[Held, MessageState]:

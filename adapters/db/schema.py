@@ -368,6 +368,10 @@ outbox_attempts = sa.Table(
     _text("reply"),
     _text("state"),  # the state it led to
     _maybe("server"),  # who was talked to, and how safely
+    # Attempts in a row that the relay let down in the same way are one row, that of the newest:
+    # `times` of them from `at` to `until`.
+    sa.Column("times", sa.Integer, nullable=False, server_default="1"),
+    _maybe_at("until"),
 )
 
 outbox_events = sa.Table(

@@ -181,7 +181,8 @@ def _line(line: TimelineLine) -> Context:
     if line.phase is not None:
         code = "" if line.code is None else f"{line.code} "
         server = f" ({line.server})" if line.server else ""
-        text = f"{_PHASES[Phase(line.phase)]}{server}: {line.state}"
+        again = f", {line.times} times until {_at(line.until)}" if line.until else ""
+        text = f"{_PHASES[Phase(line.phase)]}{server}: {line.state}{again}"
         return _entry(line.at, text, f"{code}{line.text}".strip())
     by = f", by key {line.by}" if line.by else ""
     return _entry(line.at, f"{_LINES.get(line.type, line.type)}{by}", line.text)

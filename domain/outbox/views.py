@@ -94,8 +94,9 @@ class MessageFilter(Frozen):
 
 class TimelineLine(Frozen):
     """One thing that happened to a message. `type` is a stable word: an event's type, `attempt`,
-    or what was done or heard. `phase`, `code` and `server` are of attempts only; `by` is the API
-    key behind a person's deed."""
+    or what was done or heard. `phase`, `code` and `server` are of attempts only; so is `times`,
+    where the relay let several down in the same way, the last of them at `until`. `by` is the
+    API key behind a person's deed."""
 
     at: Instant
     type: str
@@ -104,6 +105,8 @@ class TimelineLine(Frozen):
     code: int | None = None
     server: str | None = None
     state: str | None = None
+    times: int = 1
+    until: Instant | None = None
     by: str | None = None
 
 

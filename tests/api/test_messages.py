@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters.db import outbox_claims, outbox_raw, outbox_results
 from adapters.db.outbox_results import Result
-from adapters.db.schema import outbox
+from adapters.db.schema import outbox, outbox_attempts
 from adapters.general_mail.digest_writer import DigestWriter
 from adapters.outgoing.merging import Merging
 from api.examples import MESSAGE_EXAMPLE, MESSAGE_REQUEST_EXAMPLE
@@ -257,6 +257,19 @@ async def test_a_message_tells_its_story(house: House) -> None:
     assert (attempt["phase"], attempt["code"], attempt["server"]) == ("done", 250, "relay")
     assert (story["state"], story["last_reply"]) == ("sent", "250 2.0.0 queued as 4F2")
     assert story["next_at"] is None
+
+
+async def test_attempts_that_the_relay_let_down_say_how_often_and_until_when(house: House) -> None:
+    document = await asked(house)
+    now = house.clock()
+    row = {"message_id": document["id"], "token": 9, "at": now, "phase": "connect", "code": None}
+    row |= {"reply": "refused", "state": "retry", "times": 9, "until": now + timedelta(hours=1)}
+    await house.database.write(lambda c: c.execute(sa.insert(outbox_attempts), row))
+
+    story = (await house.client.get(f"/messages/{document['id']}")).json()
+
+    assert story["timeline"][1]["times"] == 9
+    assert story["timeline"][1]["until"] == "2027-02-20T11:00:00Z"
 
 
 async def test_a_meetings_message_leads_to_its_meeting(house: House) -> None:

@@ -10,7 +10,7 @@ from adapters.db.database import Database
 from adapters.db.figure_store import KEPT_FOR, SqlFigures
 from adapters.db.figures import _APART, figures
 from adapters.db.outbox_results import Result
-from adapters.db.schema import outbox, outbox_lanes
+from adapters.db.schema import outbox, outbox_attempts, outbox_lanes
 from domain.outbox.figures import Figures
 from domain.outbox.model import (
     MessageState,
@@ -80,12 +80,14 @@ async def test_attempts_are_counted_by_how_they_went(database: Database) -> None
     ):
         await asked(database, occasion=occasion)
         await attempt(database, report)
+    in_a_row = sa.update(outbox_attempts).where(outbox_attempts.c.code.is_(None)).values(times=7)
+    await database.write(lambda c: c.execute(in_a_row))
 
     seen = await look(database)
 
     assert {(kind.phase, kind.code_class): count for kind, count in seen.attempts} == {
         (Phase.DONE, 2): 2,
-        (Phase.CONNECT, 0): 1,
+        (Phase.CONNECT, 0): 7,
     }
 
 

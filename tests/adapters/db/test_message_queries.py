@@ -1,6 +1,6 @@
 """Lists, counts and stories of messages, on both engines."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +10,11 @@ from adapters.db import outbox_claims, outbox_events, outbox_raw, outbox_results
 from adapters.db.database import Database
 from adapters.db.outbox_results import Result
 from adapters.db.schema import outbox as rows
+from adapters.db.schema import outbox_attempts
 from domain.errors import NotFound
 from domain.outbox.model import DeliveryFate, Hold, MessageState, Phase, Report
 from domain.outbox.requests import Correspondent
-from domain.outbox.rules import Ruling
+from domain.outbox.rules import Ruling, rule_on
 from domain.outbox.views import MessageFilter, needs_attention
 from domain.values import LATEST
 from tests.adapters.message_orders import asked, messages_of
@@ -160,6 +161,79 @@ async def test_a_story_goes_from_the_request_to_the_last_reply(database: Databas
     assert (story.timeline[1].phase, story.timeline[1].code) == ("rcpt", 450)
     assert story.cause is not None
     assert story.cause.type == "MessageRequested"
+
+
+AWAY = Report(phase=Phase.CONNECT, reply="connection refused", server="relay")
+FULL = Report(phase=Phase.CONNECT, code=421, reply="too many connections", server="relay")
+GREYLISTED = Report(phase=Phase.RCPT, code=450, reply="4.2.0 greylisted", server="relay")
+
+
+async def attempt(database: Database, report: Report, at: datetime, times: int = 1) -> None:
+    """One attempt of what is due, whose result is written so often."""
+
+    def work(c: sa.Connection) -> None:
+        [claim] = outbox_claims.claim(c, "one", 1, at, LATEST)
+        ruling = rule_on(
+            report,
+            on_unknown=claim.on_unknown,
+            resends=0,
+            attempt=claim.attempt,
+            since=claim.tried_at,
+            now=at,
+            jitter=0.0,
+        )
+        for _ in range(times):
+            outbox_results.finish(c, [Result(claim, report, ruling, at)])
+
+    await database.write(work)
+
+
+async def test_a_long_outage_is_one_line_and_what_came_after_it_another(
+    database: Database,
+) -> None:
+    message = await asked(database)
+    reports = [*([AWAY] * 30), FULL, *([AWAY] * 2), GREYLISTED, AWAY]
+    for number, report in enumerate(reports):
+        await attempt(database, report, NOON + number * HOUR)
+
+    story = await messages_of(database).story("main", message.id)
+
+    assert [(line.text, line.times, line.until) for line in story.timeline[1:]] == [
+        ("connection refused", 30, NOON + 29 * HOUR),
+        ("too many connections", 1, None),
+        ("connection refused", 2, NOON + 32 * HOUR),
+        ("4.2.0 greylisted", 1, None),
+        ("connection refused", 1, None),
+    ]
+    assert [line.at for line in story.timeline[1:3]] == [NOON, NOON + 30 * HOUR]
+    assert story.message.attempts == 1  # only what was said about the message counts
+
+
+async def test_an_attempt_that_is_written_twice_is_told_once(database: Database) -> None:
+    message = await asked(database)
+    for number in range(3):
+        await attempt(database, AWAY, NOON + number * HOUR, times=2)
+
+    story = await messages_of(database).story("main", message.id)
+
+    [line] = story.timeline[1:]
+    assert (line.at, line.times, line.until) == (NOON, 3, NOON + 2 * HOUR)
+
+
+async def test_a_story_that_is_too_long_shows_how_it_began_and_how_it_ended(
+    database: Database,
+) -> None:
+    message = await asked(database)
+    noted = {"message_id": message.id, "at": NOON, "phase": "connect", "state": "retry"}
+    many = [{**noted, "token": number, "reply": f"no {number}"} for number in range(1, 1001)]
+    await database.write(lambda c: c.execute(sa.insert(outbox_attempts), many))
+
+    story = await messages_of(database).story("main", message.id)
+
+    told = [line.text for line in story.timeline if line.type == "attempt"]
+    assert told[0] == "no 1"
+    assert told[-1] == "no 1000"
+    assert len(told) == 500
 
 
 async def test_bytes_are_shown_as_sent_until_they_are_forgotten(database: Database) -> None:

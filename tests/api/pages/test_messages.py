@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.db import outbox_raw
-from adapters.db.schema import outbox
+from adapters.db.schema import outbox, outbox_attempts
 from domain.access import Scope
 from domain.outbox.model import MessageState
 from domain.outbox.transitions import Deed, Standing, possible
@@ -168,6 +168,18 @@ async def test_a_message_tells_its_story(house: House, desk: Visitor) -> None:
     assert "held until the time it was asked for" in page.text
     assert "Asked for, by key " in page.text
     assert "Saturday 20 February 2027, 15:00" in page.text
+
+
+async def test_a_long_outage_is_one_line_of_the_story(house: House, desk: Visitor) -> None:
+    message = await asked(house)
+    now = house.clock()
+    row = {"message_id": message, "token": 9, "at": now, "phase": "connect", "reply": "refused"}
+    row |= {"state": "retry", "times": 9, "until": now + timedelta(hours=1)}
+    await house.database.write(lambda c: c.execute(sa.insert(outbox_attempts), row))
+
+    page = await desk.get(f"/desk/messages/{message}")
+
+    assert "retry, 9 times until Saturday 20 February 2027, 11:00" in page.text
 
 
 async def test_a_letter_of_a_meeting_leads_to_it_and_back(house: House, desk: Visitor) -> None:
