@@ -89,7 +89,8 @@ class Suppressions(Protocol):
         until: datetime | None = None,
         detail: str = "",
     ) -> Suppression:
-        """A person's own wish; it replaces what was in force for the address and scope."""
+        """A person's own word; it replaces the earlier one for the address and scope, whichever
+        of the two holds for longer."""
         ...
 
     async def lift(self, owner: str, id: int, at: datetime) -> Suppression: ...

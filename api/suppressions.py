@@ -88,7 +88,8 @@ async def list_suppressions(
 async def add_suppression(
     body: SuppressionBody, request: Request, ports: PortsDep, caller: MessagesWriter
 ) -> Response:
-    """What is in force for the same address and scope is replaced, so repeating it is harmless.
+    """What you said of the same address and scope is replaced, with its end, so repeating it is
+    harmless. What was heard of the address, and what its recipient wishes, stands beside it.
     Messages that are waiting are stopped as well, when their turn comes."""
     offer_way_out(request, "collection", "/suppressions")
     now = ports.clock()

@@ -47,7 +47,8 @@ class SqlSuppressions:
         until: datetime | None = None,
         detail: str = "",
     ) -> Suppression:
-        """A person's own wish; it replaces what was in force for the address and scope."""
+        """A person's own word; it replaces the earlier one for the address and scope, whichever
+        of the two holds for longer."""
 
         def work(c: sa.Connection) -> Suppression:
             reason = SuppressionReason.PERSON

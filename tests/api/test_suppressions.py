@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from adapters.db import suppressions
 from api.examples import SUPPRESSION_EXAMPLE
@@ -59,6 +60,35 @@ async def test_saying_it_twice_is_harmless(house: House) -> None:
 
     assert first["id"] == second["id"]
     assert (await house.client.get("/suppressions")).json()["count"] == 1
+
+
+async def test_the_owners_newest_word_holds_whether_it_ends_or_not(either_house: House) -> None:
+    until = (either_house.clock() + timedelta(days=3)).isoformat()
+    for_good = await added(either_house, detail="asked us to")
+
+    holiday = await added(either_house, until=until, detail="on holiday")
+    seen = (await either_house.client.get(for_good["_links"]["self"]["href"])).json()
+    again = await added(either_house)
+
+    assert seen == holiday
+    assert (seen["until"], seen["detail"]) == ("2027-02-23T10:00:00Z", "on holiday")
+    assert (again["id"], again["until"], again["detail"]) == (for_good["id"], None, "")
+
+
+async def test_the_owners_word_ends_nothing_that_others_brought_about(house: House) -> None:
+    now, scope = house.clock(), SuppressionScope.ALL
+
+    def hear(c: sa.Connection) -> None:
+        for reason in (SuppressionReason.COMPLAINED, SuppressionReason.UNSUBSCRIBED):
+            suppressions.suppress(c, "main", "ada@example.org", scope, reason, now)
+
+    await house.database.write(hear)
+
+    await added(house, until=(now + timedelta(days=3)).isoformat())
+
+    page = (await house.client.get("/suppressions")).json()
+    reasons = [each["reason"] for each in page["_embedded"]["items"]]
+    assert reasons == ["person", "unsubscribed", "complained"]
 
 
 async def test_pages_lead_on(house: House) -> None:
