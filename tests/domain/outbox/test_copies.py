@@ -124,7 +124,7 @@ class Copies(RuleBasedStateMachine):
     def let_go(self) -> None:
         self.state = S.QUEUED
 
-    @precondition(lambda self: self.attempts and may_become(self.state, S.EXPIRED, By.GATE))
+    @precondition(lambda self: self.accepted and may_become(self.state, S.EXPIRED, By.GATE))
     @rule()
     def stop_at_the_gate(self) -> None:
         self.state = S.UNCERTAIN if self.resends else S.EXPIRED
