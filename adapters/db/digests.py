@@ -42,7 +42,10 @@ _MERGE = (
     .where(_c.id.in_(sa.bindparam("ids", expanding=True)))
     .where(is_in(*origins(MessageState.MERGED, By.GATE)))
     .values(
-        state=MessageState.MERGED.value, merged_into=sa.bindparam("whole"), held_because=sa.null()
+        state=MessageState.MERGED.value,
+        merged_into=sa.bindparam("whole"),
+        held_because=sa.null(),
+        next_at=sa.bindparam("now"),
     )
 )
 _POSTPONE = (
@@ -74,7 +77,7 @@ def merge(c: sa.Connection, parts: Sequence[Part], whole: Draft, now: datetime) 
     if c.execute(_LOCK, asked).scalars().all() != ids:
         return []
     into = messages.post(c, parts[0].owner, whole, now).id
-    c.execute(_MERGE, {"ids": ids, "whole": into})
+    c.execute(_MERGE, {"ids": ids, "whole": into, "now": now})
     outbox_events.note(c, ids, "merged", now, detail=f"into message {into}")
     outbox_events.note(c, [into], "composed", now, detail=f"of {len(ids)} messages")
     return [

@@ -95,8 +95,8 @@ def _values(
             return changed | anew
         case Deed.CONFIRM:
             return changed | {"proof": Proof.PERSON.value, "sent_at": at}
-        case _:
-            return changed
+        case _:  # dropped, perhaps while it was held for ever
+            return changed | {"next_at": at}
 
 
 _EVENTS: Mapping[Deed, MessageEvent] = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-NEWEST = "0010"
+NEWEST = "0011"
 """The schema this code works with: the last revision in `migrations/versions`."""
 
 _VERSIONS = sa.table("alembic_version", sa.column("version_num", sa.Text))

@@ -152,7 +152,11 @@ _WAITING = "state IN ('queued', 'retry', 'held')"
 _CANCEL = (
     sa.update(outbox)
     .where(*_FORMER, sa.text(f"{_WAITING} AND resends = 0"))
-    .values(state=MessageState.CANCELLED.value, held_because=sa.null())
+    .values(
+        state=MessageState.CANCELLED.value,
+        held_because=sa.null(),
+        next_at=sa.bindparam("at", type_=outbox.c.next_at.type),
+    )
     .returning(outbox.c.id)
 )
 # May have left: whether it did is still to be found out, but no copy of it goes out.
@@ -175,7 +179,7 @@ def stop_writing_to(
     """Let nothing more go to a party of a stream at this address; gives the ids of what had not
     left yet and is cancelled."""
     values = {"of_stream": subject, "number": party, "old": recipient}
-    cancelled = sorted(c.execute(_CANCEL, values).scalars())
+    cancelled = sorted(c.execute(_CANCEL, values | {"at": at}).scalars())
     c.execute(_DOUBT, values)
     c.execute(_LAST_ATTEMPT, values | {"at": at})
     return cancelled

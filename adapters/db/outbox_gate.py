@@ -166,7 +166,7 @@ _PACE = (
 
 
 def _stopping(state: MessageState) -> sa.Update:
-    due = sa.func.coalesce(sa.bindparam("due", type_=_c.next_at.type), _c.next_at)
+    due = sa.bindparam("due", type_=_c.next_at.type)
     return (
         sa.update(outbox)
         .where(_c.id == sa.bindparam("row"), is_in(*origins(state, By.GATE)))
@@ -193,7 +193,7 @@ def _stop(c: sa.Connection, stops: Iterable[tuple[Waiting, Stop]], now: datetime
     fates = []
     for one, stop in stops:
         because = None if stop.because is None else stop.because.value
-        c.execute(_STOP[stop.state], {"row": one.id, "because": because, "due": stop.until})
+        c.execute(_STOP[stop.state], {"row": one.id, "because": because, "due": stop.until or now})
         if one.held_because is None or one.held_because != because:
             outbox_events.note(c, [one.id], stop.state.value, now, detail=stop.detail)
             fates.append(Fate(one.id, one.kind, one.subject, one.party, stop.state, now))

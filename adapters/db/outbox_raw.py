@@ -8,8 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapters.db.schema import outbox, outbox_raw
-from domain.outbox.model import FINAL_STATES, MessageState
+from adapters.db.schema import ENDED_AT, KEEPS_RAW_IN_VAIN, outbox, outbox_raw
 
 _KEEP = sa.insert(outbox_raw)
 _OF = sa.select(outbox_raw).where(outbox_raw.c.message_id.in_(sa.bindparam("ids", expanding=True)))
@@ -28,14 +27,12 @@ def raw_of(c: sa.Connection, messages: Sequence[int]) -> dict[int, bytes]:
 
 
 _c = outbox.c
-# An uncertain message may still be sent once more, with the same bytes.
-_OVER = sorted(state.value for state in FINAL_STATES - {MessageState.UNCERTAIN})
+_ended_at = sa.literal_column(ENDED_AT, type_=_c.next_at.type)
 _OLD = (
     sa.select(_c.id)
-    .where(sa.text("raw_forgotten_at IS NULL"))  # spelled as the partial index is
-    .where(_c.created_at < sa.bindparam("before", type_=_c.created_at.type))
-    .where(_c.state.in_(_OVER))
-    .order_by(_c.created_at)
+    .where(sa.text(KEEPS_RAW_IN_VAIN))  # spelled as the partial index is
+    .where(_ended_at < sa.bindparam("before", type_=_c.next_at.type))
+    .order_by(_ended_at)
     .limit(sa.bindparam("most", type_=sa.Integer))
     .with_for_update(skip_locked=True)
 )
@@ -50,8 +47,8 @@ _FORGOTTEN = (
 
 
 def forget(c: sa.Connection, before: datetime, at: datetime, most: int) -> int:
-    """Forget the bytes of up to `most` messages made before that instant which will not be sent
-    again. Returns how many that were."""
+    """Forget the bytes of up to `most` messages that were over before that instant, however long
+    ago they were asked for. Returns how many that were."""
     ids = c.execute(_OLD, {"before": before, "most": most}).scalars().all()
     if ids:
         c.execute(_FORGET, {"ids": ids})

@@ -78,7 +78,7 @@ def _settling(
             state=sa.case((is_proved, MessageState.SENT.value), else_=state.value),
             sent_at=at if is_sent else sa.case((is_proved, at), else_=sa.null()),
             proof=sa.case((is_proved, _c.proof), else_=sa.bindparam("proved", type_=sa.Text)),
-            next_at=due,
+            next_at=at if state is MessageState.FAILED else due,  # FAILED: when it ended
             attempts=_c.attempts - uncounted,
             tried_at=sa.case((uncounted == 1, not_tried_until(due)), else_=_c.tried_at),
             last_reply=sa.func.coalesce(sa.bindparam("said", type_=sa.Text), _c.last_reply),

@@ -257,6 +257,16 @@ NEEDS_ATTENTION = (
 )
 """The messages that somebody should look at: `domain.outbox.views.needs_attention` in SQL."""
 
+ENDED_AT = "coalesce(sent_at, next_at)"
+"""When a message was settled that is over: whatever ends it without sending writes it there."""
+
+# An uncertain message may still be sent once more, with the same bytes.
+KEEPS_RAW_IN_VAIN = (
+    "raw_forgotten_at IS NULL"
+    " AND state IN ('sent', 'failed', 'suppressed', 'expired', 'cancelled', 'merged')"
+)
+"""The messages that will not be sent again and still have their bytes."""
+
 outbox = sa.Table(
     "outbox",
     metadata,
@@ -305,9 +315,9 @@ outbox = sa.Table(
     sa.Index("ix_outbox_subject", "subject"),
     sa.Index(
         "ix_outbox_raw",
-        "created_at",
-        sqlite_where=sa.text("raw_forgotten_at IS NULL"),
-        postgresql_where=sa.text("raw_forgotten_at IS NULL"),
+        sa.text(ENDED_AT),
+        sqlite_where=sa.text(KEEPS_RAW_IN_VAIN),
+        postgresql_where=sa.text(KEEPS_RAW_IN_VAIN),
     ),
     sa.Index("ix_outbox_owner_id", "owner", "id"),
     sa.Index("ix_outbox_recipient", "folded_recipient", "sent_at"),
