@@ -1,6 +1,6 @@
 """Forgetting what was only kept for a while: answers under idempotency keys and signatures,
-delivered webhooks, which desk sessions were ended, and the bytes of old mails. Facts and commands
-stay."""
+delivered webhooks, which desk sessions were ended, lanes that nobody uses, and the bytes of old
+mails. Facts and commands stay."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from adapters.db import commands, deliveries, probes, raw_mail, sessions, signed_requests
+from adapters.db import commands, deliveries, lanes, probes, raw_mail, sessions, signed_requests
 from adapters.db.database import Database
 from domain.errors import Unavailable
 
@@ -21,6 +21,9 @@ DELIVERIES_FOR = timedelta(days=30)
 
 PROBES_FOR = timedelta(days=1)
 """How long the doctor's own mails are kept."""
+
+LANES_FOR = timedelta(days=1)
+"""How long a lane is kept that nothing waits for. No back-off is as long."""
 
 CLOCKS_DIFFER = timedelta(hours=1)
 """How long a signature that is too old here may still be fresh to another process."""
@@ -74,11 +77,13 @@ class Retention:
             ended = sessions.forget_expired(c, now)
             probed = probes.forget(c, now - PROBES_FOR)
             signed = signed_requests.forget(c, now - CLOCKS_DIFFER)
+            idle = lanes.forget(c, now - LANES_FOR)
             return (
                 keys
                 + ended
                 + probed
                 + signed
+                + idle
                 + deliveries.forget_delivered(c, now - DELIVERIES_FOR)
             )
 

@@ -19,6 +19,14 @@ _LOCK = (
     .order_by(outbox_lanes.c.name)
     .with_for_update()
 )
+_BEFORE = sa.bindparam("before", type_=outbox_lanes.c.free_at.type)
+_IDLE = (
+    sa.select(outbox_lanes.c.name)
+    .where(outbox_lanes.c.free_at < _BEFORE, outbox_lanes.c.listed_to < _BEFORE)
+    .where(sa.func.coalesce(outbox_lanes.c.backs_off_until, outbox_lanes.c.free_at) < _BEFORE)
+    .with_for_update(skip_locked=True)
+)
+_FORGET = sa.delete(outbox_lanes).where(outbox_lanes.c.name.in_(_IDLE))
 _OPEN = postgresql.insert(outbox_lanes).on_conflict_do_nothing(index_elements=["name"])
 _new = postgresql.insert(outbox_lanes)
 
@@ -80,3 +88,9 @@ def tell(
     new = [lane for lane in backing if lane != before[lane.name]]
     _write(c, _KEEP, [*new, *well])
     return new
+
+
+def forget(c: sa.Connection, before: datetime) -> int:
+    """Forget lanes that were free, had no list and backed off from nothing since `before`: they
+    are as good as new ones. Returns how many."""
+    return c.execute(_FORGET, {"before": before}).rowcount

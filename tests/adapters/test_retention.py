@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from adapters.db import commands, raw_mail
 from adapters.db import outbox as outbox_store
 from adapters.db.database import Database
-from adapters.db.schema import deliveries, inbox, outbox, outbox_raw, quarantine
-from adapters.retention import DELIVERIES_FOR, KEYS_FOR, RAW_FOR, Retention
+from adapters.db.schema import deliveries, inbox, outbox, outbox_lanes, outbox_raw, quarantine
+from adapters.retention import DELIVERIES_FOR, KEYS_FOR, LANES_FOR, RAW_FOR, Retention
 from domain.outbox.model import MessageState
+from domain.outbox.pacing import Lane
 from tests.adapters.db.orders import NOW
-from tests.adapters.outbox_rows import draft
+from tests.adapters.outbox_rows import NOON, draft
 
 
 def _accept(c: sa.Connection, id: str) -> str:
@@ -60,6 +61,28 @@ async def test_only_delivered_webhooks_are_forgotten(database: Database) -> None
 
     left = await database.read(lambda c: c.execute(sa.select(deliveries.c.id)).scalars().all())
     assert sorted(left) == ["f", "p"]
+
+
+async def test_lanes_are_forgotten_that_were_free_for_a_day(database: Database) -> None:
+    hour = timedelta(hours=1)
+    kept = [
+        Lane(name="domain/struck.example", strikes=3, backs_off_until=NOON + hour),
+        Lane(name="domain/listed.example", listed_to=NOON + hour),
+        Lane(name="all", free_at=NOON + hour),
+    ]
+    idle = [
+        Lane(name="domain/new.example"),
+        Lane(name="domain/used.example", free_at=NOON, listed_to=NOON),
+        Lane(name="domain/gone.example", strikes=9, backs_off_until=NOON),
+    ]
+    rows = [one.model_dump() for one in (*kept, *idle)]
+    await database.write(lambda c: c.execute(sa.insert(outbox_lanes), rows))
+
+    forgotten = await Retention(database, now=lambda: NOON + LANES_FOR + hour / 2).forget()
+
+    left = await database.read(lambda c: c.execute(sa.select(outbox_lanes.c.name)).scalars().all())
+    assert set(left) == {one.name for one in kept}
+    assert forgotten == len(idle)
 
 
 async def test_the_bytes_of_old_mails_are_forgotten_in_batches(
