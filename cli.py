@@ -29,7 +29,8 @@ app.add_typer(key, name="key")
 app.add_typer(mail, name="mail")
 
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Data directory [default: ./data or PARLEY_DATA_DIR].")
+    Path | None,
+    typer.Option("--data", help=r"Data directory \[default: ./data or PARLEY_DATA_DIR]."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ReadyFd = Annotated[int | None, typer.Option(hidden=True, help="Where to say that we are ready.")]
@@ -155,7 +156,8 @@ def doctor(
 def key_create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="A right of the key; repeat for more [default: admin].")
+        list[str] | None,
+        typer.Option(help=r"A right of the key; repeat for more \[default: admin]."),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
