@@ -41,14 +41,14 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = None  # trusts this authority instead of the system's
     smtp_mails_per_connection: int = Field(default=100, ge=1)
 
-    installation: str = ""  # the name of the place that mail leaves from; see docs/outbox.md
+    installation: str = ""  # the name of the place that mail leaves from; see docs/running.md
     hold_all: bool = False  # nothing leaves: for development, and for looking before sending
     mails_per_second: float = Field(default=0, ge=0)  # through the relay; 0: no limit
     mails_per_second_to: dict[str, float] = {}  # by recipient's domain; "*" is every other one
     mails_per_second_of: dict[str, float] = {}  # by kind, or its beginning up to a dot
     connections_to: dict[str, int] = {}  # at once, by recipient's domain; "*" is every other one
     recipient_cap: int = Field(default=100, ge=0)  # mails to one address in a day; 0: no limit
-    quiet_hours: str = ""  # "22:00-07:00" in the recipient's zone; holds back reminders only
+    quiet_hours: str = ""  # "22:00-07:00" in the recipient's zone; holds back what can wait
     dispatchers: int = Field(default=1, ge=1, le=64)  # that run at once in all of the installation
     dkim_selector: str = ""
     dkim_domain: str = ""  # empty: the mail domain
