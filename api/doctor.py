@@ -1,4 +1,5 @@
-"""What `parley doctor` asks of a running installation, for keys with the scope `admin`."""
+"""What `parley doctor` asks of a running installation, for the operator's keys with the
+scope `admin`."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -9,7 +10,7 @@ from api.instants import rfc3339
 from api.names import ProbeId
 from api.openapi import document_responses
 from api.ports import PortsDep
-from api.security import Admin
+from api.security import Operator
 from domain.inbox.probes import Probe
 
 router = APIRouter(tags=["doctor"])
@@ -28,7 +29,7 @@ _EXAMPLE = {
     responses=document_responses("The address", _EXAMPLE, 401, 403, 404, 406),
 )
 async def open_probe(
-    probe_id: ProbeId, request: Request, ports: PortsDep, caller: Admin
+    probe_id: ProbeId, request: Request, ports: PortsDep, caller: Operator
 ) -> Response:
     """The intake takes mail for this address from now on, for a day, and gives it to nobody.
     Choose a fresh id; the same one again changes nothing."""
@@ -41,7 +42,7 @@ async def open_probe(
     responses=document_responses("The probe", _EXAMPLE, 401, 403, 404, 406),
 )
 async def read_probe(
-    probe_id: ProbeId, request: Request, ports: PortsDep, caller: Admin
+    probe_id: ProbeId, request: Request, ports: PortsDep, caller: Operator
 ) -> Response:
     """`arrived_at` is null until a mail to its address was accepted; `source` is its way in."""
     offer_way_out(request, "collection", "/")

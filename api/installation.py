@@ -1,4 +1,5 @@
-"""The installation itself: where its mail leaves from. For keys with the scope `admin`."""
+"""The installation itself: where its mail leaves from. For the operator's keys with the
+scope `admin`."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -7,7 +8,7 @@ from api.hypermedia import Document, Form, answer
 from api.instants import rfc3339
 from api.openapi import document_responses
 from api.ports import PortsDep
-from api.security import Admin
+from api.security import Operator
 from domain.outbox.place import Place
 
 router = APIRouter(tags=["installation"])
@@ -25,7 +26,7 @@ _EXAMPLE = {
     summary="See where mail leaves from",
     responses=document_responses("The place", _EXAMPLE, 401, 403, 406),
 )
-async def read_installation(request: Request, ports: PortsDep, caller: Admin) -> Response:
+async def read_installation(request: Request, ports: PortsDep, caller: Operator) -> Response:
     """`because` says why nothing leaves from here, and is null while mail does."""
     return answer(request, _document(await ports.fence.look()))
 
@@ -35,7 +36,7 @@ async def read_installation(request: Request, ports: PortsDep, caller: Admin) ->
     summary="Let mail leave from here",
     responses=document_responses("The place", _EXAMPLE, 401, 403, 406),
 )
-async def adopt_installation(request: Request, ports: PortsDep, caller: Admin) -> Response:
+async def adopt_installation(request: Request, ports: PortsDep, caller: Operator) -> Response:
     """Makes this the one place that this database's mail leaves from; again changes nothing."""
     return answer(request, _document(await ports.fence.adopt(ports.clock())))
 

@@ -138,8 +138,8 @@ async def _act(
 _MEANINGS = {
     Deed.HOLD: "It waits until somebody releases it.",
     Deed.RELEASE: (
-        "Sends now what is held, whatever it is held for. Of an uncertain message the same bytes "
-        "go out once more: it may then arrive twice."
+        "Sends now what is held, but for a recipient who has had as much mail in a day as allowed. "
+        "Of an uncertain message the same bytes go out once more: it may then arrive twice."
     ),
     Deed.RETRY_NOW: "Tries now what would be tried later.",
     Deed.CONFIRM: "Somebody knows that an uncertain message arrived: it counts as sent.",

@@ -87,6 +87,12 @@ def requires(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
     return scoped
 
 
+async def operator(principal: Caller) -> Principal:
+    """The caller, for what is of all owners together. Raises `WrongKey` or `NotAllowed`."""
+    principal.needs_installation()
+    return principal
+
+
 MeetingsReader = Annotated[Principal, Depends(requires(Scope.MEETINGS_READ))]
 MeetingsWriter = Annotated[Principal, Depends(requires(Scope.MEETINGS_WRITE))]
 PeopleCaller = Annotated[Principal, Depends(requires(Scope.PEOPLE))]
@@ -94,3 +100,4 @@ WebhooksCaller = Annotated[Principal, Depends(requires(Scope.WEBHOOKS))]
 MessagesReader = Annotated[Principal, Depends(requires(Scope.MESSAGES_READ))]
 MessagesWriter = Annotated[Principal, Depends(requires(Scope.MESSAGES_WRITE))]
 Admin = Annotated[Principal, Depends(requires(Scope.ADMIN))]
+Operator = Annotated[Principal, Depends(operator)]

@@ -74,7 +74,10 @@ def _add_mailbox(g: Ground, reception: Reception) -> None:
     g.crew.add("imap", watch.run(), stop=watch.stop, within=15)
     if account.moves:
         keep_for = timedelta(days=s.keep_raw_mail_for)
-        g.crew.add("imap done", DoneRetention(g.database, account, s.mail_domain, keep_for).run())
+        done = DoneRetention(
+            g.database, account, s.mail_domain, keep_for, feedback_address=s.feedback_address
+        )
+        g.crew.add("imap done", done.run())
 
 
 async def _listen(g: Ground, intake: Intake) -> None:

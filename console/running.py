@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from adapters.supervisor.pulse import reached_at
 from console.layout import Layout
 from domain.errors import BadInput, NotFound, ParleyError, Refused, Unavailable, WrongKey
 from settings import Settings
@@ -62,7 +63,9 @@ def find_running(settings: Settings) -> Running | None:
     layout = Layout(settings.data_dir)
     try:
         port = int(json.loads(layout.ports.read_text())["api"])
-        running = Running(f"http://127.0.0.1:{port}", layout.api_key.read_text().strip())
+        host = reached_at(settings.api_host)
+        base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        running = Running(base, layout.api_key.read_text().strip())
         running.call("GET", "/livez")
     except (OSError, ValueError, KeyError, ParleyError):
         return None

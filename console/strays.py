@@ -50,6 +50,8 @@ class StrayBook:
         """Give a mail to the inbox, or have one of the inbox read again. Raises `NotFound`,
         `Refused`, `Forgotten`, `BadInput`."""
         name = read_name(mail_id)
+        if name.in_inbox and address is not None:
+            raise BadInput("A mail of the inbox has an address; read it again without --address.")
         if self._running:
             return _plain(_replayed(self._running, name, address))
         given = None if address is None else as_address(address)

@@ -24,7 +24,7 @@ from domain.access import (
 from domain.errors import NotFound, Refused, Unavailable
 
 MOST_LIVE_KEYS = 100
-"""Keys of one owner that are not revoked."""
+"""Keys of one owner that are neither revoked nor expired."""
 
 _FIND = sa.select(api_keys).where(api_keys.c.id == sa.bindparam("key_id"))
 _LIST = (
@@ -37,6 +37,12 @@ _LIVE = (
     .select_from(api_keys)
     .where(api_keys.c.owner == sa.bindparam("owner"))
     .where(api_keys.c.revoked_at.is_(None))
+    .where(
+        sa.or_(
+            api_keys.c.expires_at.is_(None),
+            api_keys.c.expires_at > sa.bindparam("at", type_=api_keys.c.created_at.type),
+        )
+    )
 )
 _TOUCH = (
     sa.update(api_keys)
@@ -58,7 +64,7 @@ def create(
 
     Raises `Refused` when the owner has `MOST_LIVE_KEYS` already.
     """
-    if c.execute(_LIVE, {"owner": owner}).scalar_one() >= MOST_LIVE_KEYS:
+    if c.execute(_LIVE, {"owner": owner, "at": at}).scalar_one() >= MOST_LIVE_KEYS:
         raise Refused(f"There are {MOST_LIVE_KEYS} keys already; revoke one first.")
     new = make_key(secrets.token_bytes(KEY_ENTROPY))
     key = ApiKey(

@@ -4,7 +4,6 @@ A party of a meeting has its token from the meeting; whoever gets general mail h
 owner. The wish holds for all of the owner's mail to that address, from the same transaction on.
 """
 
-import hashlib
 import secrets
 from datetime import datetime
 from typing import NamedTuple
@@ -21,10 +20,9 @@ from domain.meetings.messages import MailPreference
 from domain.outbox.marks import mark_of
 from domain.outbox.model import Proof, SuppressionReason, SuppressionScope
 from domain.outbox.suppression import after_unsubscribing
-from domain.outbox.wishes import Addressee
+from domain.outbox.wishes import Addressee, general_owner, general_stream
 from domain.postage import MailWish
 
-_GENERAL = "recipient"
 _LATEST = 200
 """Messages to one address that are looked through for the one whose link was used."""
 
@@ -41,8 +39,7 @@ class Subscriber(NamedTuple):
 
 def general_capability(owner: str, address: str) -> Capability:
     """What opens the wishes of whoever gets an owner's general mail at `address`."""
-    digest = hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
-    return Capability(purpose=Purpose.UNSUBSCRIBE, stream=f"{_GENERAL}/{owner}/{digest}", party=0)
+    return Capability(purpose=Purpose.UNSUBSCRIBE, stream=general_stream(owner, address), party=0)
 
 
 def grant(c: sa.Connection, secret: bytes, owner: str, address: str, at: datetime) -> str:
@@ -92,10 +89,10 @@ def _subscriber(
     c: sa.Connection, stream: str, party: int, address: str | None
 ) -> Subscriber | None:
     """`address` is whose the token is, None where that is the party's present one."""
-    kind, _, rest = stream.partition("/")
-    if kind == _GENERAL:
-        return Subscriber(rest.rpartition("/")[0], address, stream, 0) if address else None
-    row = c.execute(_PARTY, {"meeting": rest, "number": party}).first()
+    if (owner := general_owner(stream)) is not None:
+        return Subscriber(owner, address, stream, 0) if address else None
+    meeting_id = stream.partition("/")[2]
+    row = c.execute(_PARTY, {"meeting": meeting_id, "number": party}).first()
     if row is None:
         return None
     if address is not None:

@@ -19,7 +19,7 @@ from adapters.db import mailboxes
 from adapters.db.database import Database
 from adapters.intake.accepting import Reception
 from adapters.intake.imap_backlog import Backlog
-from adapters.intake.imap_folder import Account, Folder, ImapFolder, is_refusal
+from adapters.intake.imap_folder import LARGEST, Account, Folder, ImapFolder, is_refusal
 from adapters.outage import Outage
 from domain.errors import Unavailable
 from domain.inbox.acceptance import Admission, Source, Way
@@ -214,6 +214,8 @@ class ImapWatch:
     async def _keep(self, uid: int, raw: bytes) -> bool:
         try:
             envelope = envelope_of(raw, self._mail_domain, self._feedback_address)
+            if len(raw) >= LARGEST:
+                envelope = envelope.model_copy(update={"holds_all": False})
             outcomes = await self._reception.accept(raw, envelope, _SOURCE)
         except Exception as fault:
             self._pass_over(uid, Trouble.KEEP, fault)

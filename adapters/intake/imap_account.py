@@ -1,14 +1,22 @@
 """The watched mailbox as the settings name it."""
 
 from adapters.intake.imap_folder import Account
-from adapters.smtp_relay import tls_context
+from adapters.smtp_relay import is_loopback, tls_context
+from domain.errors import BadInput
 from settings import Settings
 
 
 def account_of(settings: Settings) -> Account | None:
-    """None where no mailbox is watched. Raises `BadInput` for a file without a certificate."""
+    """None where no mailbox is watched. Raises `BadInput` for a file without a certificate, and
+    for a password that would be sent in the clear to another machine."""
     if not settings.imap_host:
         return None
+    if settings.imap_security == "none" and not is_loopback(settings.imap_host):
+        raise BadInput(
+            f"The password for {settings.imap_host} would be sent in the clear: set"
+            " PARLEY_IMAP_SECURITY to starttls or tls.",
+            field="PARLEY_IMAP_SECURITY",
+        )
     return Account(
         host=settings.imap_host,
         port=settings.imap_port,

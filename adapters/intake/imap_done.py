@@ -58,6 +58,7 @@ class DoneRetention:
         mail_domain: str,
         keep_for: timedelta,
         *,
+        feedback_address: str = "",
         at_once: int = AT_ONCE,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -65,6 +66,7 @@ class DoneRetention:
         self._account = account
         self._mail_domain = mail_domain
         self._keep_for = keep_for
+        self._feedback_address = feedback_address
         self._at_once = at_once
         self._now = now
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parley-imap-done")
@@ -123,7 +125,8 @@ class DoneRetention:
         raw = await self._in_thread(lambda: folder.fetch(uid))
         if raw is None:
             return False
-        recipients = envelope_of(raw, self._mail_domain).recipients or ("",)
+        envelope = envelope_of(raw, self._mail_domain, self._feedback_address)
+        recipients = envelope.recipients or ("",)
         if all(self._is_probe(one) for one in recipients):  # which is kept for a day
             return True
         keys = self._keys(with_crlf(raw), recipients)

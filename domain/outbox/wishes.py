@@ -1,7 +1,24 @@
 """Whoever is written to, as the page for their wishes shows them."""
 
+import hashlib
+
 from domain.postage import MailWish
 from domain.values import Frozen
+
+_GENERAL = "recipient/"
+
+
+def general_stream(owner: str, address: str) -> str:
+    """The stream of whoever gets an owner's general mail at `address`; it names nobody."""
+    digest = hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
+    return f"{_GENERAL}{owner}/{digest}"
+
+
+def general_owner(stream: str) -> str | None:
+    """Whose general mail a stream is about; None for other streams."""
+    if not stream.startswith(_GENERAL):
+        return None
+    return stream.removeprefix(_GENERAL).rpartition("/")[0]
 
 
 class Addressee(Frozen):

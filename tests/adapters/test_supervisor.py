@@ -15,7 +15,7 @@ import pytest
 from adapters.supervisor.child import MISSES, Child, ChildFailed, ChildPlan
 from adapters.supervisor.ports import check_free, choose_ports
 from adapters.supervisor.processes import Process, birth_of, end_group, is_alive
-from adapters.supervisor.pulse import answers
+from adapters.supervisor.pulse import answers, reached_at
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.tenure import AlreadyUp, Tenure
 from domain.errors import BadInput, Unavailable
@@ -393,3 +393,11 @@ async def test_a_kept_port_that_another_program_took_is_named(tmp_path: Path) ->
 
     server.close()
     await server.wait_closed()
+
+
+def test_a_process_is_reached_at_the_address_it_listens_on() -> None:
+    hosts = ("127.0.0.1", "0.0.0.0", "::", "", "192.0.2.7")
+
+    assert [reached_at(one) for one in hosts] == [
+        *("127.0.0.1", "127.0.0.1", "::1", "127.0.0.1", "192.0.2.7"),
+    ]

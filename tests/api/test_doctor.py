@@ -1,5 +1,7 @@
 """What `parley doctor` and `parley adopt` may ask of a running installation."""
 
+import pytest
+
 from domain.access import Scope
 from tests.api.house import House
 
@@ -19,10 +21,16 @@ async def test_a_probe_nobody_opened_is_not_found(house: House) -> None:
     assert (await house.client.get("/doctor/probes/one")).status_code == 404
 
 
-async def test_only_an_admin_asks_for_probes(house: House) -> None:
-    other = await house.client_of("main", Scope.MEETINGS_WRITE)
+@pytest.mark.parametrize(("owner", "scope"), [("main", "meetings:write"), ("shop", "admin")])
+async def test_only_the_operator_asks_of_the_installation(
+    house: House, owner: str, scope: str
+) -> None:
+    other = await house.client_of(owner, Scope(scope))
 
     assert (await other.put("/doctor/probes/one")).status_code == 403
+    assert (await other.get("/doctor/probes/one")).status_code == 403
+    assert (await other.get("/installation")).status_code == 403
+    assert (await other.post("/installation/adopt")).status_code == 403
 
 
 async def test_an_installation_is_adopted_once_and_for_all(house: House) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import pytest
+
 from adapters.intake.accepting import Reception
 from console.layout import Layout
 from console.strays import StrayBook
+from domain.errors import BadInput
 from domain.inbox.acceptance import Envelope, Source, Way
 from settings import Settings
 from tests.adapters.intake.letters import (
@@ -51,6 +54,8 @@ async def test_commands_reach_the_installation_that_runs(tmp_path: Path) -> None
             return all(row.read_at for row in await kept(world.database))
 
         await until(is_read)
+        with pytest.raises(BadInput, match="--address"):
+            await book.replay("m1", address())
         again = await beside(book.replay("m1", None))
 
         assert again["replays"] == 1

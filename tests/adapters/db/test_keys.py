@@ -181,4 +181,5 @@ async def test_an_owner_has_a_bounded_number_of_live_keys(
         await store.create("main", "three", [Scope.ADMIN], NOW)
 
     await store.revoke("main", first.id, NOW)
-    assert await store.create("main", "three", [Scope.ADMIN], NOW)
+    assert await store.create("main", "three", [Scope.ADMIN], NOW, NOW + timedelta(hours=1))
+    assert await store.create("main", "four", [Scope.ADMIN], NOW + timedelta(hours=1))

@@ -1,14 +1,16 @@
 """Mail for an operator: what is kept can be given to the inbox, read again, or be done with."""
 
 import asyncio
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
-from adapters.db import capabilities, inputs
+from adapters.db import belonging, capabilities, inputs
 from adapters.db.database import Database
 from adapters.db.schema import inbox as inbox_table
 from adapters.db.strays import SqlStrays
+from adapters.db.unsubscribing import general_capability
 from adapters.intake.accepting import Reception
 from domain.access import OPERATOR, Capability, Purpose, derive_token, token_address
 from domain.errors import BadInput, NotFound, Refused
@@ -258,3 +260,15 @@ async def test_an_unknown_mail_is_not_found(strays: SqlStrays) -> None:
         for deed in (strays.get, strays.raw):
             with pytest.raises(NotFound):
                 await deed(OPERATOR, read_name(text))
+
+
+async def test_a_wish_about_general_mail_is_of_the_owner_who_sends_it(database: Database) -> None:
+    streams = {
+        general_capability("shop", ANA).stream: "shop",
+        external_subject("shop", "order-1"): "shop",
+        "doctor/1": OPERATOR,
+    }
+
+    for stream, owner in streams.items():
+        found = await database.read(partial(belonging.owner_of, stream=stream))
+        assert found == owner

@@ -56,6 +56,19 @@ async def test_without_a_folder_for_them_mails_are_marked(
     assert [row.copies for row in await kept(sqlite_database)] == [1, 1]
 
 
+async def test_of_a_mail_that_is_too_large_the_beginning_is_kept_and_said_to_be_that(
+    server: ImapServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.intake.imap.LARGEST", len(letter()))
+    await asyncio.to_thread(server.put, letter())
+
+    async with watching(sqlite_database, server.account):
+        await is_moved(server, 1)
+
+    rows = await sqlite_database.read(lambda c: c.execute(sa.select(quarantine)).all())
+    assert [row.reason for row in rows] == ["cut"]
+
+
 async def test_a_mail_that_comes_while_watching_is_noticed_at_once(
     server: ImapServer, sqlite_database: Database
 ) -> None:

@@ -27,10 +27,12 @@ TODAY = datetime.now(UTC)
 LATER = TODAY + timedelta(days=92)
 
 
-async def taken(database: Database, server: ImapServer, *mails: bytes) -> None:
+async def taken(
+    database: Database, server: ImapServer, *mails: bytes, feedback_address: str = ""
+) -> None:
     """Mails of today were kept and moved."""
     await asyncio.to_thread(server.put, *mails)
-    async with watching(database, server.account):
+    async with watching(database, server.account, feedback_address=feedback_address):
         await is_moved(server, len(mails))
 
 
@@ -42,9 +44,17 @@ async def are_forgotten(database: Database) -> None:
     await database.write(lambda c: raw_mail.forget(c, LATER - KEEP_FOR, LATER, 100))
 
 
-def retention(database: Database, server: ImapServer, at_once: int = 200) -> DoneRetention:
+def retention(
+    database: Database, server: ImapServer, at_once: int = 200, feedback_address: str = ""
+) -> DoneRetention:
     return DoneRetention(
-        database, server.account, DOMAIN, KEEP_FOR, at_once=at_once, now=lambda: LATER
+        database,
+        server.account,
+        DOMAIN,
+        KEEP_FOR,
+        feedback_address=feedback_address,
+        at_once=at_once,
+        now=lambda: LATER,
     )
 
 
@@ -73,6 +83,18 @@ async def test_what_the_database_still_holds_stays(
     await cleaner.look()
 
     assert len(server.lying(DONE)) == 1
+
+
+async def test_a_report_to_the_feedback_address_goes_as_well(
+    server: ImapServer, sqlite_database: Database
+) -> None:
+    to = "feedback@example.net"
+    await taken(sqlite_database, server, letter(1, to), feedback_address=to)
+    await are_forgotten(sqlite_database)
+
+    await retention(sqlite_database, server, feedback_address=to).look()
+
+    assert server.lying(DONE) == []
 
 
 async def test_what_is_not_old_enough_is_not_looked_at(

@@ -11,9 +11,11 @@ from typing import Literal
 import pytest
 from imapclient.exceptions import CapabilityError  # type: ignore[import-untyped]  # has no stubs
 
+from adapters.intake.imap_account import account_of
 from adapters.intake.imap_folder import Account, ImapFolder
 from adapters.smtp_relay import tls_context
 from domain.errors import BadInput
+from settings import Settings
 from tests.adapters.certificates import self_signed, server_context
 from tests.adapters.intake.imap_server import ImapServer, imap_server
 
@@ -122,3 +124,17 @@ def test_a_file_without_a_certificate_is_named_by_its_setting(tmp_path: Path) ->
 
     with pytest.raises(BadInput, match="PARLEY_IMAP_CA_FILE is"):
         tls_context(tmp_path / "empty.pem", "PARLEY_IMAP_CA_FILE")
+
+
+@pytest.mark.parametrize(("host", "is_refused"), [("mail.example.org", True), ("::1", False)])
+def test_no_password_goes_in_the_clear_to_another_machine(host: str, is_refused: bool) -> None:
+    settings = Settings(
+        imap_host=host, imap_security="none", imap_username="ana", imap_password="secret"
+    )
+
+    if is_refused:
+        with pytest.raises(BadInput, match="PARLEY_IMAP_SECURITY") as refused:
+            account_of(settings)
+        assert "secret" not in str(refused.value)
+    else:
+        assert account_of(settings) is not None

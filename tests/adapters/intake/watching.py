@@ -29,15 +29,17 @@ async def watching(
     reception: Reception | None = None,
     open_folder: Callable[[Account], Any] = ImapFolder,
     look_every: float = 300.0,
+    feedback_address: str = "",
 ) -> AsyncIterator[ImapWatch]:
     watch = ImapWatch(
         database,
-        reception or Reception(database, DOMAIN),
+        reception or Reception(database, DOMAIN, feedback_address=feedback_address),
         account,
         DOMAIN,
         first_pause=0.01,
         look_every=look_every,
         open_folder=open_folder,
+        feedback_address=feedback_address,
     )
     running = asyncio.create_task(watch.run())
     try:
