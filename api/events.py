@@ -16,7 +16,7 @@ from api.openapi import Responses, document_responses, problem_responses
 from api.ports import Ports, PortsDep
 from api.representations import event_documents
 from api.security import Caller, MeetingsReader
-from api.stream import Feed, event_stream, resume_position
+from api.stream import Feed, event_stream, look_after, resume_position
 from domain.access import Principal
 from domain.meetings.messages import stream_of
 from domain.values import ZoneName
@@ -72,8 +72,8 @@ async def list_events(
     was committed: meetings with `meetings:read`, messages with `messages:read`, people with
     `people`, webhooks with `webhooks`.
 
-    Remember the `position` of the last event you have dealt with and ask for what came `after`
-    it: nothing is missed and nothing comes twice.
+    Remember the `position` of the page you have dealt with and ask for what came `after` it:
+    nothing is missed and nothing comes twice.
     """
     feed = _readable(caller, type, zone)
     return await _page(request, ports, feed, after or 0, limit, "/events")
@@ -152,11 +152,8 @@ async def _need_meeting(request: Request, ports: Ports, owner: str, meeting_id: 
 async def _page(
     request: Request, ports: Ports, feed: Feed, after: int, limit: int, path: str
 ) -> Response:
-    events = await ports.journal.after(
-        feed.owner, after, stream=feed.stream, kinds=feed.kinds, types=feed.types, limit=limit
-    )
+    events, last = await look_after(ports.journal, feed, after, limit)
     shown = await event_documents(ports.journal, events, str(ports.settings.base_url), feed.zone)
-    last = events[-1].position if events else after
     query = [("type", each) for each in feed.types] + [("limit", str(limit)), ("zone", feed.zone)]
     document = Document({"count": len(shown), "position": last})
     document.link("self", f"{path}?{urlencode([('after', str(after)), *query])}")

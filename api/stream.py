@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
@@ -43,6 +43,24 @@ class Feed:
     kinds: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     zone: str = "UTC"
+
+
+class Seen(NamedTuple):
+    """Events, and the position up to which nothing else is of their feed."""
+
+    events: list[JournalEvent]
+    reached: int
+
+
+async def look_after(journal: Journal, feed: Feed, position: int, limit: int) -> Seen:
+    """The feed's events after `position`, at most `limit`. It moves past what is not of the feed,
+    which would else be read again at every look."""
+    last = await journal.last_position(feed.owner)  # before the look: what comes later is not lost
+    events = await journal.after(
+        feed.owner, position, stream=feed.stream, kinds=feed.kinds, types=feed.types, limit=limit
+    )
+    found = events[-1].position if events else position
+    return Seen(events, found if len(events) == limit else max(found, last))
 
 
 def resume_position(request: Request, after: int | None) -> int | None:
@@ -115,32 +133,28 @@ async def frames(
     yield f"retry: {RECONNECT_AFTER}\nid: {position}\n\n".encode()
     ask_at = clock() + ping_every
     while True:
-        events = await _next_events(journal, feed, position, max(0.0, ask_at - clock()))
+        events, reached = await _next_events(journal, feed, position, max(0.0, ask_at - clock()))
         if clock() >= ask_at:
             if not await is_open():
                 return
             ask_at = clock() + ping_every
-        if not events:
-            yield b": still here\n\n"
-            continue
-        position = events[-1].position
-        yield await _batch(journal, events, feed, base_url)
+        if events:
+            yield await _batch(journal, events, feed, base_url)
+        else:
+            yield b": still here\n\n" if reached == position else b"id: %d\n\n" % reached
+        position = reached
 
 
-async def _next_events(
-    journal: Journal, feed: Feed, position: int, timeout: float
-) -> list[JournalEvent]:
-    async def look() -> list[JournalEvent]:
-        return await journal.after(
-            feed.owner,
-            position,
-            stream=feed.stream,
-            kinds=feed.kinds,
-            types=feed.types,
-            limit=BATCH,
-        )
+async def _next_events(journal: Journal, feed: Feed, position: int, timeout: float) -> Seen:
+    reached = position
 
-    return await watch(look, bool, journal.news, timeout)
+    async def look() -> Seen:
+        nonlocal reached
+        seen = await look_after(journal, feed, reached, BATCH)
+        reached = seen.reached
+        return seen
+
+    return await watch(look, lambda seen: bool(seen.events), journal.news, timeout)
 
 
 async def _batch(

@@ -74,6 +74,18 @@ async def test_an_empty_page_leads_on_from_where_it_stands(house: House) -> None
     assert later["count"] == 2
 
 
+async def test_what_is_not_asked_for_is_passed_once(house: House) -> None:
+    """A reader whose events are rare would else read all others again at every look."""
+    await house.invited()
+    whole = (await house.client.get("/events")).json()
+
+    none = (await house.client.get("/events?type=MeetingEnded")).json()
+    some = (await house.client.get("/events?type=MeetingRequested&limit=1")).json()
+
+    assert (none["count"], none["position"]) == (0, whole["position"])
+    assert some["position"] == int(some["_embedded"]["items"][0]["id"])
+
+
 async def test_types_narrow_the_list(house: House) -> None:
     await house.invited()
 

@@ -160,6 +160,21 @@ async def test_silence_is_broken_by_comments(house: House) -> None:
     assert second == b": still here\n\n"
 
 
+async def test_what_is_not_followed_is_passed_once(house: House) -> None:
+    await house.invited()
+    journal = house.app.state.ports.journal
+    last = await journal.last_position("main")
+    feed = Feed("main", types=("MeetingEnded",))
+    stream = frames(journal, feed, 0, BASE_URL, always, ping_every=0.01)
+
+    await anext(stream)
+    passed, silence = await anext(stream), await anext(stream)
+    await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    assert passed == f"id: {last}\n\n".encode()
+    assert silence == b": still here\n\n"
+
+
 async def test_a_stream_ends_soon_after_its_key_was_revoked(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
