@@ -49,9 +49,16 @@ def _with_parameters(name: str, value: str) -> str:
         raise NotPlain
     given = list(_parameters(value, start.end()))
     names = {one.lower() for one, _ in given}
-    if len(names) != len(given):  # programs differ in which of two they take
-        raise NotPlain
+    whole = {one.removesuffix("*") for one in names if not _is_piece(one)}
+    pieces = {one.partition("*")[0] for one in names if _is_piece(one)}
+    if len(names) != len(given) or whole & pieces:
+        raise NotPlain  # programs differ in which of two they take
     return _folded(name, [f"{start[1]};", *(f"{one}={said};" for one, said in given)])
+
+
+def _is_piece(name: str) -> bool:
+    """Whether it is one of the pieces of a long value (RFC 2231 §3)."""
+    return name.partition("*")[2][:1].isdigit()
 
 
 def _parameters(value: str, at: int) -> Iterator[tuple[str, str]]:

@@ -134,7 +134,7 @@ def _unfolded(value: str) -> str:
 def _subject(value: str) -> str:
     try:
         decoded = str(make_header(decode_header(_unfolded(value))))
-    except (ValueError, LookupError):  # charsets that are none, base64 that is none
+    except (MessageError, ValueError, LookupError):  # charsets or base64 that are none
         raise _refusal("The header Subject cannot be decoded.") from None
     if len(decoded) > SUBJECT_LIMIT:
         raise _refusal(f"The header Subject has more than {SUBJECT_LIMIT} characters.")
