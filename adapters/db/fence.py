@@ -23,7 +23,7 @@ _MACHINE = Path("/etc/machine-id")
 _PLACE = sa.select(installation.c.place, installation.c.placed_at)
 _CLAIM = (
     sa.update(installation)
-    .where(installation.c.place.is_(None))
+    .where(sa.or_(installation.c.place.is_(None), installation.c.place == sa.bindparam("former")))
     .values(place=sa.bindparam("here"), placed_at=sa.bindparam("at"))
 )
 _ADOPT = sa.update(installation).values(place=sa.bindparam("here"), placed_at=sa.bindparam("at"))
@@ -53,7 +53,7 @@ class Fence:
     async def settle(self, at: datetime) -> None:
         """Make this the place that mail leaves from, if there is none yet: of processes that
         start together the first one's counts."""
-        await self._database.write(lambda c: self._write(c, _CLAIM, at))
+        await self._database.write(lambda c: self._claim(c, at))
 
     async def adopt(self, at: datetime) -> Place:
         """Make this the place that mail leaves from, whatever it was before."""
@@ -71,6 +71,12 @@ class Fence:
         if self._kept is None or now - self._kept[0] >= _KEPT_FOR:
             self._kept = now, (await self.look()).because
         return self._kept[1]
+
+    def _claim(self, c: sa.Connection, at: datetime) -> None:
+        here = self._place_here(c)
+        # A server's place once left out what it is reached by.
+        former = here if self._here is not None else here.partition(" at ")[0]
+        c.execute(_CLAIM, {"here": here, "at": at, "former": former})
 
     def _write(self, c: sa.Connection, statement: sa.Update, at: datetime) -> None:
         c.execute(statement, {"here": self._place_here(c), "at": at})

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from adapters.db.database import Database
 from adapters.db.fence import Fence, place_of, reached_at
 from adapters.db.opening import migrate, open_database
+from adapters.db.schema import installation
 from domain.outbox.place import why_held
 from settings import Settings
 from tests.adapters.outbox_rows import NOON
@@ -127,3 +128,18 @@ async def test_a_named_installation_may_move(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", [None, "here", "there"])
 def test_holding_all_holds_everywhere(place: str | None) -> None:
     assert "PARLEY_HOLD_ALL" in (why_held(place, "here", hold_all=True) or "")
+
+
+async def test_a_server_whose_place_left_out_how_it_is_reached_goes_on_sending(
+    postgres: Database,
+) -> None:
+    fence = Fence(postgres, None)
+    await fence.settle(NOON)
+    place = (await fence.look()).here.partition(" at ")[0]
+    await postgres.write(lambda c: c.execute(sa.update(installation).values(place=place)))
+
+    await Fence(postgres, "elsewhere").settle(NOON)
+    assert (await fence.look()).because is not None
+    await fence.settle(NOON)
+
+    assert (await fence.look()).because is None
