@@ -115,15 +115,10 @@ def of_address(c: sa.Connection, owner: str, address: str, now: datetime) -> lis
 _OWN = sa.select(*_COLUMNS).where(suppressions.c.owner == sa.bindparam("of_owner"))
 _PAGE = (
     _OWN.where(*_IS_LIVE, suppressions.c.id < sa.bindparam("below"))
-    .where(
-        sa.or_(
-            sa.bindparam("folded", type_=sa.Text).is_(None),
-            suppressions.c.folded_address == sa.bindparam("folded", type_=sa.Text),
-        )
-    )
     .order_by(suppressions.c.id.desc())
     .limit(sa.bindparam("most"))
 )
+_PAGE_OF_ADDRESS = _PAGE.where(suppressions.c.folded_address == sa.bindparam("folded"))
 _ONE = _OWN.where(suppressions.c.id == sa.bindparam("wanted"), *_IS_LIVE)
 _LIFT = (
     sa.update(suppressions)
@@ -145,14 +140,13 @@ def list_page(
 ) -> list[Suppression]:
     """What is in force at `now` for an owner, the newest first; of one `address` only, whatever
     its case. The next page is that below the last id of this one."""
-    values = {
-        "of_owner": owner,
-        "now": now,
-        "folded": None if address is None else address.casefold(),
-        "below": _NEWEST if below is None else below,
-        "most": limit,
-    }
-    return [Suppression(**row) for row in c.execute(_PAGE, values).mappings()]
+    values: dict[str, object] = {"of_owner": owner, "now": now, "most": limit}
+    values["below"] = _NEWEST if below is None else below
+    if address is None:
+        rows = c.execute(_PAGE, values)
+    else:
+        rows = c.execute(_PAGE_OF_ADDRESS, values | {"folded": address.casefold()})
+    return [Suppression(**row) for row in rows.mappings()]
 
 
 def get(c: sa.Connection, owner: str, id: int, now: datetime) -> Suppression:

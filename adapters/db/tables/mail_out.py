@@ -185,5 +185,6 @@ suppressions = sa.Table(
     maybe_at("lifted_at"),
     # Reasons stand side by side: none ends another. The address first, as every claim asks by it.
     sa.UniqueConstraint("folded_address", "owner", "scope", "reason"),
+    sa.Index("ix_suppressions_owner_id", "owner", "id"),
     sqlite_autoincrement=True,
 )

@@ -11,11 +11,13 @@ _NEW = ["folded_address", "owner", "scope", "reason"]
 
 def upgrade() -> None:
     _key(_OLD, _NEW)
+    op.create_index("ix_suppressions_owner_id", "suppressions", ["owner", "id"])
 
 
 def downgrade() -> None:
     """Of each address and scope one reason is left: one in force, rather one that does not end,
     and rather one that only the owner lifts."""
+    op.drop_index("ix_suppressions_owner_id", "suppressions")
     op.execute(
         "DELETE FROM suppressions WHERE id NOT IN (SELECT id FROM ("
         " SELECT id, row_number() OVER ("
