@@ -141,6 +141,6 @@ def limits_for(
         requests=Rate(SECONDS_AT_ONCE * requests_per_second, requests_per_second, clock),
         guesses=Rate(GUESSES_AT_ONCE, GUESSES_PER_SECOND, clock),
         streams=Places(STREAMS_PER_KEY),
-        mails=Rate(mails_per_minute, each_second, clock) if mails_per_minute else None,
+        mails=Rate(max(mails_per_minute, 1.0), each_second, clock) if mails_per_minute else None,
         large_mails=Room(LARGE_MAILS, LARGE_MAILS_OF_ONE),
     )

@@ -87,7 +87,7 @@ def figures(c: sa.Connection, now: datetime) -> Figures:
         lanes_backing_off=c.execute(_BACKING_OFF, {"now": now}).scalar_one(),
         unread=unread,
         unread_since=unread_since,
-        mailbox=mailboxes.troubles(c),
+        mailbox=mailboxes.troubles(c, now),
         quarantined=c.execute(_QUARANTINED).scalar_one(),
         suppressed={
             SuppressionReason(reason): count

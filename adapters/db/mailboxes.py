@@ -1,7 +1,7 @@
 """How far the mailboxes that are watched have been read, and which of their mails wait."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql  # its upsert compiles for SQLite as well
@@ -31,7 +31,14 @@ _DONE = sa.delete(imap_mails).where(_of_mailbox, imap_mails.c.uid == sa.bindpara
 _INVALID = sa.delete(imap_mails).where(
     _of_mailbox, imap_mails.c.uidvalidity != sa.bindparam("while_valid")
 )
-_TROUBLES = sa.select(imap_mails.c.trouble, sa.func.count()).group_by(imap_mails.c.trouble)
+_GIVEN_UP_AFTER = timedelta(days=1)
+"""A mail that was due so long ago is of a mailbox that nobody watches any more."""
+
+_TROUBLES = (
+    sa.select(imap_mails.c.trouble, sa.func.count())
+    .where(imap_mails.c.next_at > sa.bindparam("since", type_=imap_mails.c.next_at.type))
+    .group_by(imap_mails.c.trouble)
+)
 
 
 def reached(c: sa.Connection, name: str, uidvalidity: int) -> int:
@@ -69,7 +76,8 @@ def note(
         c.execute(_DONE, {"of": name, "of_uid": uid})
 
 
-def troubles(c: sa.Connection) -> dict[Trouble, int]:
-    """How many mails wait, by reason."""
-    found = {Trouble(value): count for value, count in c.execute(_TROUBLES)}
+def troubles(c: sa.Connection, now: datetime) -> dict[Trouble, int]:
+    """How many mails of the mailboxes that are watched wait, by reason."""
+    since = now - _GIVEN_UP_AFTER
+    found = {Trouble(value): count for value, count in c.execute(_TROUBLES, {"since": since})}
     return {one: found.get(one, 0) for one in Trouble}

@@ -154,8 +154,9 @@ class Reception:
         self, c: sa.Connection, mail: _Mail, recipients: Sequence[str], excess: Reason | None
     ) -> tuple[Outcome, ...]:
         opened = [self._open_for(c, one, mail) for one in dict.fromkeys(recipients)]
-        # Inputs of several streams are accepted in the order of their names (see `inputs.accept`).
-        opened.sort(key=lambda one: one.capability.stream if one.capability else "")
+        # Inputs of several streams are accepted in the order of their names (see `inputs.accept`),
+        # and mails in one order whatever the envelope's: two of one mail would stop each other.
+        opened.sort(key=_place)
         found = {one.recipient: self._keep_for(c, mail, one, excess) for one in opened}
         outcomes = tuple(found[one] for one in recipients)
         is_anybodys = any(one.admission is not Admission.UNKNOWN for one in outcomes)
@@ -245,6 +246,10 @@ def _once(
     if not worst(outcomes).must_come_again:
         signed_requests.answer(c, signed, [one.model_dump(mode="json") for one in outcomes])
     return outcomes
+
+
+def _place(one: _Addressed) -> tuple[str, str]:
+    return (one.capability.stream, one.recipient.lower()) if one.capability else ("", "")
 
 
 def _name_of(capability: Capability) -> str:

@@ -17,6 +17,7 @@ from adapters.intake.imap_folder import Account, ImapFolder, is_refusal
 from adapters.outage import Outage
 from domain.access import Purpose, read_token_address
 from domain.inbox.identity import message_key, with_crlf
+from domain.inbox.reports import reported_address
 from domain.inbox.stamps import envelope_of
 
 T = TypeVar("T")
@@ -129,7 +130,8 @@ class DoneRetention:
         recipients = envelope.recipients or ("",)
         if all(self._is_probe(one) for one in recipients):  # which is kept for a day
             return True
-        keys = self._keys(with_crlf(raw), recipients)
+        reported = reported_address(raw, self._mail_domain) if self._feedback_address else None
+        keys = self._keys(with_crlf(raw), (*recipients, *filter(None, [reported])))
         return await self._database.read(lambda c: raw_mail.is_forgotten(c, keys))
 
     def _is_probe(self, recipient: str) -> bool:

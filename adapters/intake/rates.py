@@ -42,4 +42,4 @@ class PeerRate:
         now = self._clock()
         full_at = max(self._full_at.get(peer, now), now) + self._each
         rounding = self._each * 1e-6
-        return full_at if full_at - now <= 60.0 + rounding else None
+        return full_at if full_at - now <= max(60.0, self._each) + rounding else None

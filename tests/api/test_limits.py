@@ -21,6 +21,7 @@ from api.limits import (
     Places,
     Rate,
     TooMany,
+    limits_for,
 )
 from domain.access import Scope
 from settings import Settings
@@ -87,6 +88,17 @@ def test_a_burst_is_taken_and_then_one_waits(ticks: Ticks) -> None:
     rate.take("one")
     with pytest.raises(TooMany):
         rate.take("one")
+
+
+def test_less_than_one_mail_a_minute_is_one_now_and_then(ticks: Ticks) -> None:
+    mails = limits_for(1, ticks, 0.5).mails
+    assert mails is not None
+    mails.take("peer")
+
+    with pytest.raises(TooMany):
+        mails.take("peer")
+    ticks.seconds += 120
+    mails.take("peer")
 
 
 def test_retry_after_is_long_enough(ticks: Ticks) -> None:

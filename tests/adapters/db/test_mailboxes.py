@@ -33,8 +33,10 @@ async def test_what_waits_is_known_with_its_newest_trouble(database: Database) -
 
     assert await waiting(database) == [postponed(2, Trouble.SETTLE, 3), postponed(3)]
     assert await waiting(database, name=OTHER) == []
-    found = await database.read(mailboxes.troubles)
+    found = await database.read(lambda c: mailboxes.troubles(c, NOW))
     assert found == {Trouble.FETCH: 1, Trouble.KEEP: 0, Trouble.FULL: 0, Trouble.SETTLE: 1}
+    later = await database.read(lambda c: mailboxes.troubles(c, NOW + timedelta(days=2)))
+    assert not any(later.values()), "nobody watches that mailbox any more"
 
 
 async def test_uids_that_are_given_out_anew_leave_nothing_of_the_old_ones(

@@ -218,6 +218,12 @@ _OLD_MAIL = sa.text(
     VALUES (:stream, :stream, 1, 'r', '', 'smtp', :raw, 5)
     """
 )
+_OLD_TOKEN = sa.text(
+    """
+    INSERT INTO capabilities (token_hash, purpose, stream, party, generation, created_at)
+    VALUES (:hash, 'r', 'meeting/7f3a', 1, :generation, :at)
+    """
+)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
@@ -227,19 +233,22 @@ async def test_mail_that_came_before_is_its_owners(
     name = postgres_server.create() if engine == "postgresql" else ""
     url = postgres_server.url(name) if name else f"sqlite:///{tmp_path / 'old.db'}"
     old = _migrate_to(url, "0002")
-    streams = ("meeting/7f3a", "external/club/order/7", "probe/1")
+    streams = ("meeting/7f3a", "external/club/order/7", "recipient/club/5e", "probe/1")
     with old.begin() as c:
         c.execute(_OLD_MEETING)
         for stream in streams:
             c.execute(_OLD_MAIL, {"stream": stream, "raw": b"x"})
+        for generation, at in ((1, 1), (2, 4), (3, 6)):
+            c.execute(_OLD_TOKEN, {"hash": f"{at}", "generation": generation, "at": at})
     old.dispose()
 
     migrate(url)
 
     database = open_database(url)
-    query = sa.select(inbox.c.owner).order_by(inbox.c.id)
-    owners = await database.read(lambda c: c.execute(query).scalars().all())
+    query = sa.select(inbox.c.owner, inbox.c.generation).order_by(inbox.c.id)
+    rows = await database.read(lambda c: c.execute(query).all())
     await database.close()
     if name:
         postgres_server.drop(name)
-    assert owners == ["shop", "club", "main"]
+    assert [row.owner for row in rows] == ["shop", "club", "club", "main"]
+    assert [row.generation for row in rows] == [2, 1, 1, 1]  # the newest when it came

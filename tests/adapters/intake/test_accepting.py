@@ -64,6 +64,18 @@ async def quarantined(database: Database) -> list[tuple[str, str, str, int]]:
     return await database.read(lambda c: [tuple(row) for row in c.execute(query)])
 
 
+async def test_recipients_are_kept_in_one_order_whatever_the_envelope_says(
+    reception: Reception, database: Database
+) -> None:
+    """Two envelopes of one mail at once would else wait for each other."""
+    parties = [address(), address(party=2)]
+    for mail, recipients in ((MAIL, parties), (MAIL + b"again\r\n", parties[::-1])):
+        await reception.accept(mail, to(*recipients), SMTP)
+
+    found = [row.party for row in await kept(database)]
+    assert found[:2] == found[2:]
+
+
 async def test_every_recipient_has_its_own_outcome_in_order(
     reception: Reception, database: Database
 ) -> None:

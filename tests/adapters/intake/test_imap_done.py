@@ -89,7 +89,9 @@ async def test_a_report_to_the_feedback_address_goes_as_well(
     server: ImapServer, sqlite_database: Database
 ) -> None:
     to = "feedback@example.net"
-    await taken(sqlite_database, server, letter(1, to), feedback_address=to)
+    repeats = letter(2, to) + f"\r\nOriginal-Mail-From: <{address(Purpose.BOUNCE)}>\r\n".encode()
+    await taken(sqlite_database, server, letter(1, to), repeats, feedback_address=to)
+    await are_read(sqlite_database)
     await are_forgotten(sqlite_database)
 
     await retention(sqlite_database, server, feedback_address=to).look()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tests.patience import until
 
 
 async def waiting(database: Database) -> dict[Trouble, int]:
-    found = await database.read(mailboxes.troubles)
+    found = await database.read(lambda c: mailboxes.troubles(c, datetime.now(UTC)))
     return {trouble: count for trouble, count in found.items() if count}
 
 

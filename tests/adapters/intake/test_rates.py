@@ -22,6 +22,15 @@ def test_a_peer_brings_a_minutes_worth_and_then_waits() -> None:
     assert [rate.take("8.8.8.8") for _ in range(2)] == [True, False]
 
 
+def test_less_than_one_a_minute_is_one_now_and_then() -> None:
+    clock = Clock()
+    rate = PeerRate(0.5, clock)
+
+    assert [rate.take("8.8.8.8") for _ in range(2)] == [True, False]
+    clock.now += 120
+    assert rate.take("8.8.8.8")
+
+
 def test_peers_do_not_take_each_others_room() -> None:
     rate = PeerRate(1, Clock())
 

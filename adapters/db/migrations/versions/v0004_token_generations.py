@@ -9,6 +9,14 @@ down_revision = "0003"
 
 def upgrade() -> None:
     op.add_column("inbox", sa.Column("generation", sa.Integer, nullable=False, server_default="1"))
+    # That of the newest token there was when the mail came.
+    op.execute(
+        "UPDATE inbox SET generation = coalesce("
+        "(SELECT max(capabilities.generation) FROM capabilities"
+        " WHERE capabilities.stream = inbox.stream AND capabilities.party = inbox.party"
+        " AND capabilities.purpose = inbox.purpose"
+        " AND capabilities.created_at <= inbox.received_at), 1)"
+    )
 
 
 def downgrade() -> None:

@@ -29,7 +29,8 @@ def _fill_inbox() -> None:
         " WHERE inbox.stream = 'meeting/' || meetings.id AND meetings.owner <> 'main'"
     )
     inbox = sa.table("inbox", sa.column("stream", sa.Text), sa.column("owner", sa.Text))
-    streams = sa.select(inbox.c.stream).where(inbox.c.stream.like("external/%")).distinct()
+    named = inbox.c.stream.like("external/%") | inbox.c.stream.like("recipient/%")
+    streams = sa.select(inbox.c.stream).where(named).distinct()
     for stream in op.get_bind().execute(streams).scalars().all():
         owner = stream.split("/")[1]
         op.execute(sa.update(inbox).where(inbox.c.stream == stream).values(owner=owner))
