@@ -7,7 +7,6 @@ repeated request gets the same answer, and its mail is one mail, by its message 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from typing import Annotated, TypeVar
@@ -26,7 +25,7 @@ from api.intake_bodies import (
     postmark_mail,
 )
 from api.intake_forms import check_form, read_form
-from api.mail_bodies import LARGEST_MAIL, LARGEST_OF_MAILGUN, MailTooLarge, beginning_of, mail_body
+from api.mail_bodies import LARGEST_MAIL, LARGEST_OF_MAILGUN, MailBody, MailTooLarge
 from api.openapi import Responses, problem_responses
 from api.peers import counted_peer, peer_of
 from api.ports import Ports, PortsDep
@@ -85,7 +84,7 @@ async def take_raw(
     secret = _checked(request, ports, check_head)
     sender = scrubbed(parley_mail_from, limit=320).strip("<> ")
     envelope = Envelope(mail_from=sender, recipients=addresses_in(parley_rcpt_to))
-    async with _body(request, ports) as body:
+    async with _body(request, ports).whole() as body:
         payload = with_envelope(parley_mail_from, parley_rcpt_to, body)
         named = (webhook_id, webhook_timestamp, webhook_signature)
         check = partial(check_standard, secret, *named, payload, ports.clock())
@@ -99,13 +98,14 @@ async def take_postmark(request: Request, ports: PortsDep, authorization: _Text 
     """The inbound webhook of Postmark, with the raw email content included. Of more than 16 MB
     only the beginning is kept, for an operator: refused, it would only come again."""
     _check_postmark(request, ports, authorization)
+    body = _body(request, ports)
     try:
-        async with _body(request, ports) as body:
-            raw, envelope = postmark_mail(json_object(body))
+        async with body.whole() as octets:
+            raw, envelope = postmark_mail(json_object(octets))
             return await _take(ports, raw, envelope, Way.POSTMARK)
-    except MailTooLarge as fault:
-        begun = fault.begun  # and no more of the fault, whose frames hold what was read
-    beginning = await beginning_of(request, begun)
+    except MailTooLarge:
+        pass  # and go on without the fault, whose frames hold what was read
+    beginning = await body.beginning()
     return await _take(ports, beginning, postmark_envelope(beginning), Way.POSTMARK)
 
 
@@ -123,7 +123,7 @@ async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = 
     signature that is too old is a 406, after which Mailgun stops."""
     _checked(request, ports, lambda: _mailgun_key(ports))
     check_form(content_type)
-    async with _body(request, ports, LARGEST_OF_MAILGUN) as body:
+    async with _body(request, ports, LARGEST_OF_MAILGUN).whole() as body:
         form = read_form(content_type, body)
         named = [form.text(name) for name in ("timestamp", "token", "signature")]
         until = _check_mailgun(request, ports, named)
@@ -188,15 +188,12 @@ def _checked(request: Request, ports: Ports, check: Callable[[], T]) -> T:
         raise
 
 
-def _body(
-    request: Request, ports: Ports, most: int = LARGEST_MAIL
-) -> AbstractAsyncContextManager[bytes]:
-    """The body with its mail, if the peer may bring one more. Raises `TooMany` and what
-    `mail_body` does."""
+def _body(request: Request, ports: Ports, most: int = LARGEST_MAIL) -> MailBody:
+    """The body with its mail, if the peer may bring one more. Raises `TooMany`."""
     peer = counted_peer(request)
     if ports.limits.mails is not None and peer is not None:
         ports.limits.mails.take(peer)
-    return mail_body(request, ports.limits.large_mails, peer, most)
+    return MailBody(request, ports.limits.large_mails, peer, most)
 
 
 async def _take(

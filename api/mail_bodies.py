@@ -31,13 +31,12 @@ READ_WITHIN = 60.0
 
 
 class MailTooLarge(ParleyError):
-    """More octets than are read; `begun` is the beginning of what was."""
+    """More octets than are read."""
 
     code = "body-too-large"
 
-    def __init__(self, most: int, begun: bytes) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__(f"Send at most {most // 1024**2} MB.")
-        self.begun = begun
 
 
 class TooSlow(ParleyError):
@@ -49,37 +48,56 @@ class TooSlow(ParleyError):
         super().__init__(f"The body did not come within {READ_WITHIN:.0f} seconds; send it again.")
 
 
-@asynccontextmanager
-async def mail_body(
-    request: Request, room: Room, peer: str | None, most: int
-) -> AsyncIterator[bytes]:
-    """The body of `request`, which has its place in `room` while the context lasts if it is large.
+class MailBody:
+    """The body of `request`: `most` octets, and a place of `peer` in `room` if they are many."""
 
-    Raises `MailTooLarge`, `Unavailable` when there is no place, `TooSlow`, and `BadRequest` for a
-    body that breaks off: half a form looks like a whole one.
-    """
-    with ExitStack() as held:
-        yield await _read(request, _Measure(room, peer, most, held))
+    def __init__(self, request: Request, room: Room, peer: str | None, most: int) -> None:
+        self._announced = announced(request.headers)
+        self._pieces = request.stream()  # once: after the last piece Starlette gives no second
+        self._room = room
+        self._peer = peer
+        self._most = most
+        self._begun = b""
 
+    @asynccontextmanager
+    async def whole(self) -> AsyncIterator[bytes]:
+        """All of it, which has its place while the context lasts.
 
-async def beginning_of(request: Request, begun: bytes) -> bytes:
-    """The first `BEGINNING` octets of a body that is too large, of which that much was read; the
-    rest is dropped, or its sender would not hear the answer. Raises `TooSlow`, `BadRequest`."""
-    kept = bytearray(begun)
-    async with _coming():
-        async for chunk in request.stream():
-            kept += chunk[: BEGINNING - len(kept)]
-    return bytes(kept)
+        Raises `MailTooLarge`, `Unavailable` when there is no place, `TooSlow`, and `BadRequest` for
+        a body that breaks off: half a form looks like a whole one.
+        """
+        with ExitStack() as held:
+            yield await self._read(held)
 
+    async def beginning(self) -> bytes:
+        """The first `BEGINNING` octets of a body that was too large. The rest is dropped, or its
+        sender would not hear the answer. Raises `TooSlow`, `BadRequest`."""
+        kept = bytearray(self._begun)
+        async with _coming():
+            async for piece in self._pieces:
+                kept += piece[: BEGINNING - len(kept)]
+        return bytes(kept)
 
-async def _read(request: Request, measure: "_Measure") -> bytes:
-    body = bytearray()
-    measure.check(announced(request.headers), body)
-    async with _coming():
-        async for chunk in request.stream():
-            body += chunk
-            measure.check(len(body), body)
-    return bytes(body)
+    async def _read(self, held: ExitStack) -> bytes:
+        body = bytearray()
+        has_place = self._check(self._announced, body) and self._take_place(held)
+        async with _coming():
+            async for piece in self._pieces:
+                body += piece
+                if self._check(len(body), body) and not has_place:
+                    has_place = self._take_place(held)
+        return bytes(body)
+
+    def _check(self, octets: int, begun: bytearray) -> bool:
+        """Whether so many octets need a place. Raises `MailTooLarge`."""
+        if octets > self._most:
+            self._begun = bytes(begun[:BEGINNING])
+            raise MailTooLarge(self._most)
+        return octets > LARGEST_BODY
+
+    def _take_place(self, held: ExitStack) -> bool:
+        held.enter_context(self._room.held(self._peer))
+        return True
 
 
 @asynccontextmanager
@@ -91,22 +109,3 @@ async def _coming() -> AsyncIterator[None]:
         raise TooSlow from None
     except ClientDisconnect:
         raise BadRequest("The body broke off.") from None
-
-
-class _Measure:
-    """How large a body may be, and its place once it is large."""
-
-    def __init__(self, room: Room, peer: str | None, most: int, held: ExitStack) -> None:
-        self._room = room
-        self._peer = peer
-        self._most = most
-        self._held = held
-        self._has_place = False
-
-    def check(self, octets: int, begun: bytearray) -> None:
-        """Raises `MailTooLarge` and `Unavailable`."""
-        if octets > self._most:
-            raise MailTooLarge(self._most, bytes(begun[:BEGINNING]))
-        if octets > LARGEST_BODY and not self._has_place:
-            self._held.enter_context(self._room.held(self._peer))
-            self._has_place = True

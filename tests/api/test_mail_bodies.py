@@ -5,7 +5,6 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message
 
 from adapters.db.database import Database
 from adapters.db.schema import quarantine
@@ -192,32 +192,53 @@ async def test_an_event_that_breaks_off_is_not_heard(house: House) -> None:
     assert await broken_off(house, "/intake/mailgun/events", b"{}") == []
 
 
-async def broken_off(house: House, path: str, half: bytes) -> list[Any]:
+async def broken_off(house: House, path: str, half: bytes) -> list[Message]:
     """Send `half` of a body and go away; gives what was answered."""
-    pending: list[dict[str, Any]] = [{"type": "http.request", "body": half, "more_body": True}]
-    answered: list[Any] = []
+    return await come(house, path, [{"type": "http.request", "body": half, "more_body": True}])
 
-    async def receive() -> dict[str, Any]:
-        return pending.pop() if pending else {"type": "http.disconnect"}
 
-    async def send(message: Any) -> None:
+async def come(house: House, path: str, messages: list[Message], **headers: str) -> list[Message]:
+    """A request whose body comes just so, and then its sender goes; gives what was answered."""
+    answered: list[Message] = []
+    pending = iter(messages)
+
+    async def receive() -> Message:
+        return next(pending, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
         answered.append(message)
 
+    sent = {**FORM, "Transfer-Encoding": "chunked", **headers}
     scope = {
         "type": "http",
         "method": "POST",
         "path": path,
         "query_string": b"",
-        "headers": [
-            (b"content-type", FORM["Content-Type"].encode()),
-            (b"transfer-encoding", b"chunked"),
-        ],
+        "headers": [(name.lower().encode(), text.encode()) for name, text in sent.items()],
         "client": ("127.0.0.1", 1),
         "server": ("api.test", 80),
         "scheme": "http",
     }
     await house.app(scope, receive, send)
     return answered
+
+
+async def test_a_mail_from_postmark_whose_last_piece_is_too_much_is_begun_as_well(
+    house: House,
+) -> None:
+    """Servers mark the last piece as such; it is not followed by an empty one."""
+    octets = json.dumps({"FromFull": {"Email": ANA}, "RawEmail": "x" * LARGEST_MAIL}).encode()
+    halves = octets[:BEGINNING], octets[BEGINNING:]
+    messages: list[Message] = [
+        {"type": "http.request", "body": half, "more_body": half is not halves[-1]}
+        for half in halves
+    ]
+
+    [start, *_] = await come(house, "/intake/postmark", messages, **basic())
+
+    assert start["status"] == 200
+    raw = await house.database.read(lambda c: c.execute(sa.select(quarantine.c.raw)).scalar_one())
+    assert raw == octets[:BEGINNING]
 
 
 @pytest.mark.parametrize("says_its_length", [True, False])
