@@ -134,7 +134,7 @@ def problem(
     sent = {"Cache-Control": "no-store", **(headers or {})}
     if kind.retry_after is not None:
         sent.setdefault("Retry-After", str(kind.retry_after))
-    if kind.status == 413:
+    if kind.status in (408, 413):
         sent["Connection"] = "close"  # the rest of the body is not wanted
     if kind.status == 401:
         sent["WWW-Authenticate"] = 'Bearer realm="parley"'

@@ -6,7 +6,8 @@ repeated request gets the same answer, and its mail is one mail, by its message 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Annotated, TypeVar
@@ -25,7 +26,14 @@ from api.intake_bodies import (
     postmark_mail,
 )
 from api.intake_forms import check_form, read_form
-from api.mail_bodies import LARGEST_MAIL, LARGEST_OF_MAILGUN, MailBody, MailTooLarge
+from api.mail_bodies import (
+    LARGEST_MAIL,
+    LARGEST_OF_MAILGUN,
+    BrokenOff,
+    MailBody,
+    MailTooLarge,
+    TooSlow,
+)
 from api.openapi import Responses, problem_responses
 from api.peers import counted_peer, peer_of
 from api.ports import Ports, PortsDep
@@ -84,7 +92,7 @@ async def take_raw(
     secret = _checked(request, ports, check_head)
     sender = scrubbed(parley_mail_from, limit=320).strip("<> ")
     envelope = Envelope(mail_from=sender, recipients=addresses_in(parley_rcpt_to))
-    async with _body(request, ports).whole() as body:
+    async with _body_of_anybody(request, ports) as body:
         payload = with_envelope(parley_mail_from, parley_rcpt_to, body)
         named = (webhook_id, webhook_timestamp, webhook_signature)
         check = partial(check_standard, secret, *named, payload, ports.clock())
@@ -98,7 +106,8 @@ async def take_postmark(request: Request, ports: PortsDep, authorization: _Text 
     """The inbound webhook of Postmark, with the raw email content included. Of more than 16 MB
     only the beginning is kept, for an operator: refused, it would only come again."""
     _check_postmark(request, ports, authorization)
-    body = _body(request, ports)
+    _take_one_more(counted_peer(request), ports)
+    body = MailBody(request, ports.limits.large_mails_of_known, None, LARGEST_MAIL)
     try:
         async with body.whole() as octets:
             raw, envelope = postmark_mail(json_object(octets))
@@ -123,7 +132,7 @@ async def take_mailgun(request: Request, ports: PortsDep, content_type: _Text = 
     signature that is too old is a 406, after which Mailgun stops."""
     _checked(request, ports, lambda: _mailgun_key(ports))
     check_form(content_type)
-    async with _body(request, ports, LARGEST_OF_MAILGUN).whole() as body:
+    async with _body_of_anybody(request, ports, LARGEST_OF_MAILGUN) as body:
         form = read_form(content_type, body)
         named = [form.text(name) for name in ("timestamp", "token", "signature")]
         until = _check_mailgun(request, ports, named)
@@ -179,21 +188,38 @@ def _set(secret: str, name: str) -> str:
 def _checked(request: Request, ports: Ports, check: Callable[[], T]) -> T:
     """What `check` gives. Raises what it does, and `TooMany` for a peer that has guessed too
     often."""
-    guesser = f"intake {peer_of(request)}"
-    ports.limits.guesses.check(guesser)
+    ports.limits.guesses.check(_guesser(request))
     try:
         return check()
     except WrongKey:
-        ports.limits.guesses.take(guesser)
+        ports.limits.guesses.take(_guesser(request))
         raise
 
 
-def _body(request: Request, ports: Ports, most: int = LARGEST_MAIL) -> MailBody:
-    """The body with its mail, if the peer may bring one more. Raises `TooMany`."""
+def _guesser(request: Request) -> str:
+    return f"intake {peer_of(request)}"
+
+
+@asynccontextmanager
+async def _body_of_anybody(
+    request: Request, ports: Ports, most: int = LARGEST_MAIL
+) -> AsyncIterator[bytes]:
+    """The body of a sender who only shows with it that it knows the secret, so that one that does
+    not come is a wrong guess too. Raises `TooMany` and what `MailBody.whole` does."""
     peer = counted_peer(request)
+    _take_one_more(peer, ports)
+    try:
+        async with MailBody(request, ports.limits.large_mails, peer, most).whole() as body:
+            yield body
+    except (TooSlow, BrokenOff):
+        ports.limits.guesses.take(_guesser(request))
+        raise
+
+
+def _take_one_more(peer: str | None, ports: Ports) -> None:
+    """Raises `TooMany` for a peer that has brought all the mails it may."""
     if ports.limits.mails is not None and peer is not None:
         ports.limits.mails.take(peer)
-    return MailBody(request, ports.limits.large_mails, peer, most)
 
 
 async def _take(

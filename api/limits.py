@@ -23,6 +23,9 @@ LARGE_MAILS = 4
 its size until it is kept."""
 
 LARGE_MAILS_OF_ONE = 2
+LARGE_MAILS_OF_KNOWN = 4
+"""As above, beside those: of senders who have shown that they know the secret before they send."""
+
 SECONDS_AT_ONCE = 2
 """How many seconds' worth of requests a key may send in a burst."""
 
@@ -105,12 +108,16 @@ class Room:
     def is_empty(self) -> bool:
         return not self._held
 
-    @contextmanager
-    def held(self, name: str | None) -> Iterator[None]:
-        """Hold one place meanwhile. Raises `Unavailable` when there is none for `name`."""
+    def check(self, name: str | None) -> None:
+        """Raises `Unavailable` when there is no place for `name`; takes none."""
         is_full = self._held.total() >= self._most
         if is_full or (name is not None and self._held[name] >= self._each):
             raise Unavailable("Many large mails are just coming in; send this one again soon.")
+
+    @contextmanager
+    def held(self, name: str | None) -> Iterator[None]:
+        """Hold one place meanwhile. Raises `Unavailable` when there is none for `name`."""
+        self.check(name)
         self._held[name] += 1
         try:
             yield
@@ -123,13 +130,15 @@ class Room:
 @dataclass(frozen=True)
 class Limits:
     """All of them: requests by key, wrong guesses by what is guessed and peer, streams by key,
-    mails over HTTP by peer (None: any number), and large ones at once."""
+    mails over HTTP by peer (None: any number), and large ones at once, from anybody and from known
+    senders, whose mail nobody else can keep out."""
 
     requests: Rate
     guesses: Rate
     streams: Places
     mails: Rate | None
     large_mails: Room
+    large_mails_of_known: Room
 
 
 def limits_for(
@@ -143,4 +152,5 @@ def limits_for(
         streams=Places(STREAMS_PER_KEY),
         mails=Rate(max(mails_per_minute, 1.0), each_second, clock) if mails_per_minute else None,
         large_mails=Room(LARGE_MAILS, LARGE_MAILS_OF_ONE),
+        large_mails_of_known=Room(LARGE_MAILS_OF_KNOWN, LARGE_MAILS_OF_KNOWN),
     )

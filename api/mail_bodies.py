@@ -29,6 +29,12 @@ BEGINNING = 64 * 1024
 READ_WITHIN = 60.0
 """Seconds for one body: whoever sends slowly does not keep a place from others for long."""
 
+STILL_FOR = 5.0
+"""Seconds in which something of a body has to come."""
+
+LEAST_WITH_A_PLACE = 64 * 1024
+"""Octets that have to come in them of a large body: an octet now and then keeps no place."""
+
 
 class MailTooLarge(ParleyError):
     """More octets than are read."""
@@ -45,7 +51,17 @@ class TooSlow(ParleyError):
     code = "too-slow"
 
     def __init__(self) -> None:
-        super().__init__(f"The body did not come within {READ_WITHIN:.0f} seconds; send it again.")
+        super().__init__(
+            f"The body stood still for {STILL_FOR:.0f} seconds, or did not come within "
+            f"{READ_WITHIN:.0f}; send it again."
+        )
+
+
+class BrokenOff(BadRequest):
+    """The sender went away before the end of the body."""
+
+    def __init__(self) -> None:
+        super().__init__("The body broke off.")
 
 
 class MailBody:
@@ -53,7 +69,7 @@ class MailBody:
 
     def __init__(self, request: Request, room: Room, peer: str | None, most: int) -> None:
         self._announced = announced(request.headers)
-        self._pieces = request.stream()  # once: after the last piece Starlette gives no second
+        self._pieces = _in_time(request.stream())  # once: Starlette gives no second at the end
         self._room = room
         self._peer = peer
         self._most = most
@@ -63,49 +79,58 @@ class MailBody:
     async def whole(self) -> AsyncIterator[bytes]:
         """All of it, which has its place while the context lasts.
 
-        Raises `MailTooLarge`, `Unavailable` when there is no place, `TooSlow`, and `BadRequest` for
-        a body that breaks off: half a form looks like a whole one.
+        The place is taken when so much has come, since anybody can announce it. Raises
+        `MailTooLarge`, `Unavailable` when there is no place, unread if that much is announced,
+        `TooSlow`, and `BrokenOff`: half a form looks like a whole one.
         """
         with ExitStack() as held:
             yield await self._read(held)
 
     async def beginning(self) -> bytes:
         """The first `BEGINNING` octets of a body that was too large. The rest is dropped, or its
-        sender would not hear the answer. Raises `TooSlow`, `BadRequest`."""
+        sender would not hear the answer. Raises `TooSlow`, `BrokenOff`."""
         kept = bytearray(self._begun)
-        async with _coming():
-            async for piece in self._pieces:
-                kept += piece[: BEGINNING - len(kept)]
+        async for piece in self._pieces:
+            kept += piece[: BEGINNING - len(kept)]
         return bytes(kept)
 
     async def _read(self, held: ExitStack) -> bytes:
         body = bytearray()
-        has_place = self._check(self._announced, body) and self._take_place(held)
-        async with _coming():
-            async for piece in self._pieces:
-                body += piece
-                if self._check(len(body), body) and not has_place:
-                    has_place = self._take_place(held)
+        has_place = False
+        if self._is_large(self._announced, body):
+            self._room.check(self._peer)
+        async for piece in self._pieces:
+            body += piece
+            if self._is_large(len(body), body) and not has_place:
+                held.enter_context(self._room.held(self._peer))
+                has_place = True
         return bytes(body)
 
-    def _check(self, octets: int, begun: bytearray) -> bool:
-        """Whether so many octets need a place. Raises `MailTooLarge`."""
+    def _is_large(self, octets: int, begun: bytearray) -> bool:
+        """Whether so many need a place. Raises `MailTooLarge`."""
         if octets > self._most:
             self._begun = bytes(begun[:BEGINNING])
             raise MailTooLarge(self._most)
         return octets > LARGEST_BODY
 
-    def _take_place(self, held: ExitStack) -> bool:
-        held.enter_context(self._room.held(self._peer))
-        return True
 
-
-@asynccontextmanager
-async def _coming() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(READ_WITHIN):
-            yield
-    except TimeoutError:
-        raise TooSlow from None
-    except ClientDisconnect:
-        raise BadRequest("The body broke off.") from None
+async def _in_time(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """`pieces`, as long as they come. Raises `TooSlow` and `BrokenOff`."""
+    now = asyncio.get_running_loop().time
+    ends_at, still_at = now() + READ_WITHIN, now() + STILL_FOR
+    octets, moved_at = 0, 1
+    while True:
+        try:
+            async with asyncio.timeout_at(min(ends_at, still_at)):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise TooSlow from None
+        except ClientDisconnect:
+            raise BrokenOff from None
+        octets += len(piece)
+        if octets >= moved_at:
+            still_at = now() + STILL_FOR
+            moved_at = octets + (LEAST_WITH_A_PLACE if octets > LARGEST_BODY else 1)
+        yield piece

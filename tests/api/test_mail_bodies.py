@@ -1,13 +1,11 @@
-"""Megabytes over HTTP: not read for nobody, and never more at once than there is room for."""
+"""Megabytes over HTTP: not read for nobody, and taken whole or as what can be kept of them."""
 
-import asyncio
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlencode
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -16,47 +14,19 @@ from starlette.types import Message
 
 from adapters.db.database import Database
 from adapters.db.schema import quarantine
-from api.bodies import LARGEST_BODY
 from api.intake_bodies import MOST_RECIPIENTS
 from api.intake_forms import MailForm
-from api.limits import LARGE_MAILS, LARGE_MAILS_OF_ONE
 from api.mail_bodies import BEGINNING, LARGEST_MAIL, LARGEST_OF_MAILGUN
 from tests.adapters.intake.letters import ANA, MAIL, kept
+from tests.api.bodies_in_pieces import FORM, Body, broken_off, come, from_peer
 from tests.api.house import House
 from tests.api.intake_senders import OURS, basic, mailgun, open_house, send_mailgun, signed
-from tests.patience import until
-
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-LARGE = MAIL + b"x" * (LARGEST_BODY + 1)
 
 
 @pytest.fixture
 async def house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[House]:
     async with open_house(sqlite_database, tmp_path, intake_mails_per_minute=10) as house:
         yield house
-
-
-class Body:
-    """A body that comes in two halves, the second when it is let go; it knows what was read."""
-
-    def __init__(self, octets: bytes, *, waits: bool = False) -> None:
-        self.octets = octets
-        self.begun = False
-        self.goes_on = asyncio.Event()
-        if not waits:
-            self.goes_on.set()
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.begun = True
-        half = len(self.octets) - 1
-        yield self.octets[:half]
-        await self.goes_on.wait()
-        yield self.octets[half:]
-
-
-def from_peer(house: House, address: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(house.app, client=(address, 4711))
-    return httpx.AsyncClient(transport=transport, base_url="http://api.test")
 
 
 STALE = signed(MAIL, at=-400)
@@ -118,65 +88,6 @@ async def test_a_peer_from_outside_brings_so_many_in_a_minute(house: House) -> N
     assert (await house.client.post("/intake/raw", content=MAIL, headers=headers)).is_success
 
 
-@pytest.mark.parametrize("says_its_length", [True, False])
-async def test_only_so_many_large_mails_are_in_memory_at_once(
-    house: House, says_its_length: bool
-) -> None:
-    headers = signed(LARGE)
-    if says_its_length:
-        headers["Content-Length"] = str(len(LARGE))
-    bodies = [Body(LARGE, waits=True) for _ in range(LARGE_MAILS)]
-    sent = [send(house.client, body, headers) for body in bodies]
-    await until(lambda: all(body.begun for body in bodies))
-
-    one_more = Body(LARGE)
-    refused = await house.client.post("/intake/raw", content=one_more, headers=headers)
-    small = await house.client.post("/intake/raw", content=MAIL, headers=signed(MAIL))
-    for body in bodies:
-        body.goes_on.set()
-
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-    assert one_more.begun != says_its_length
-    assert small.status_code == 200
-    assert [(await one).status_code for one in sent] == [200] * LARGE_MAILS
-    again = await house.client.post("/intake/raw", content=LARGE, headers=headers)
-    assert again.status_code == 200  # every place is free again
-
-
-async def test_one_peer_does_not_take_every_place(house: House) -> None:
-    headers = signed(LARGE)
-    async with from_peer(house, "8.8.8.8") as peer, from_peer(house, "8.8.4.4") as other:
-        bodies = [Body(LARGE, waits=True) for _ in range(LARGE_MAILS_OF_ONE)]
-        sent = [send(peer, body, headers) for body in bodies]
-        await until(lambda: all(body.begun for body in bodies))
-
-        refused = await peer.post("/intake/raw", content=LARGE, headers=headers)
-        taken = await other.post("/intake/raw", content=LARGE, headers=headers)
-        for body in bodies:
-            body.goes_on.set()
-
-        assert (refused.status_code, taken.status_code) == (503, 200)
-        assert {(await one).status_code for one in sent} == {200}
-
-
-def send(
-    client: httpx.AsyncClient, body: Body, headers: dict[str, str]
-) -> "asyncio.Task[httpx.Response]":
-    return asyncio.create_task(client.post("/intake/raw", content=body, headers=headers))
-
-
-async def test_a_place_is_not_kept_by_sending_slowly(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.mail_bodies.READ_WITHIN", 0.05)
-    body = Body(LARGE, waits=True)
-
-    slow = await house.client.post("/intake/raw", content=body, headers=signed(LARGE))
-
-    assert (slow.status_code, slow.json()["code"]) == (408, "too-slow")
-    assert house.app.state.ports.limits.large_mails.is_empty
-
-
 async def test_a_mail_that_breaks_off_is_none(house: House) -> None:
     """Half a form looks like a whole one, and would take the token of the whole one."""
     fields = {"recipient": OURS, "sender": ANA, **mailgun(), "body-mime": MAIL}
@@ -190,37 +101,6 @@ async def test_a_mail_that_breaks_off_is_none(house: House) -> None:
 
 async def test_an_event_that_breaks_off_is_not_heard(house: House) -> None:
     assert await broken_off(house, "/intake/mailgun/events", b"{}") == []
-
-
-async def broken_off(house: House, path: str, half: bytes) -> list[Message]:
-    """Send `half` of a body and go away; gives what was answered."""
-    return await come(house, path, [{"type": "http.request", "body": half, "more_body": True}])
-
-
-async def come(house: House, path: str, messages: list[Message], **headers: str) -> list[Message]:
-    """A request whose body comes just so, and then its sender goes; gives what was answered."""
-    answered: list[Message] = []
-    pending = iter(messages)
-
-    async def receive() -> Message:
-        return next(pending, {"type": "http.disconnect"})
-
-    async def send(message: Message) -> None:
-        answered.append(message)
-
-    sent = {**FORM, "Transfer-Encoding": "chunked", **headers}
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": path,
-        "query_string": b"",
-        "headers": [(name.lower().encode(), text.encode()) for name, text in sent.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("api.test", 80),
-        "scheme": "http",
-    }
-    await house.app(scope, receive, send)
-    return answered
 
 
 async def test_a_mail_from_postmark_whose_last_piece_is_too_much_is_begun_as_well(
