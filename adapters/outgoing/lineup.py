@@ -48,7 +48,8 @@ class Lineup:
         self._most = _MOST_EACH * senders
         self._size = self._least
         self._waiting: deque[Waiting] = deque()
-        self._busy: Counter[str] = Counter()
+        self._busy: Counter[str] = Counter()  # without zeros: there are many domains
+        self._busy_in_all = 0
         self._changed = asyncio.Event()
         self._is_over = False
 
@@ -63,7 +64,7 @@ class Lineup:
 
     @property
     def in_hand(self) -> int:
-        return len(self._waiting) + self._busy.total()
+        return len(self._waiting) + self._busy_in_all
 
     def by_domain(self) -> Mapping[str, int]:
         """How many messages to each domain wait or are being sent."""
@@ -75,9 +76,10 @@ class Lineup:
         self._sort()
 
     def put_back(self, taken: Waiting) -> None:
-        """One that was tried on a connection too many, for another that is there already."""
+        """One that was tried on a connection too many, for another that is there already. Others
+        of its priority go first: it may be the message that is refused."""
         again = taken._replace(since=time.monotonic(), tried=taken.tried + 1)
-        self._waiting.appendleft(again)
+        self._waiting.append(again)
         self._sort()
 
     async def take(self) -> Waiting | None:
@@ -88,6 +90,7 @@ class Lineup:
             if found is not None:
                 self._waiting.remove(found)
                 self._busy[found.claim.domain] += 1
+                self._busy_in_all += 1
                 self._adapt(found)
                 self._wake()
                 return found
@@ -95,7 +98,10 @@ class Lineup:
         return None
 
     def done(self, claim: Claim) -> None:
+        self._busy_in_all -= 1
         self._busy[claim.domain] -= 1
+        if not self._busy[claim.domain]:
+            del self._busy[claim.domain]
         self._wake()
 
     async def wait_for_room(self) -> None:
@@ -120,7 +126,7 @@ class Lineup:
         self._wake()
 
     def _is_full(self) -> bool:
-        return self._busy.total() >= self._in_all()
+        return self._busy_in_all >= self._in_all()
 
     def _next(self) -> Waiting | None:
         if not self._waiting or self._is_full():
