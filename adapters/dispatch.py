@@ -30,7 +30,7 @@ from adapters.outgoing.merging import Merging
 from adapters.outgoing.ports import Composer, Mailer, MaySend, Poke, Signer, always
 from adapters.outgoing.relay import Heard, RelayWatch
 from adapters.outgoing.settlement import Settlement
-from domain.outbox.model import Claim
+from domain.outbox.model import Claim, Phase
 from domain.outbox.rules import CLAIM_LEASE, SENDING_LEASE
 from domain.outbox.shaping import Shaping
 
@@ -41,8 +41,9 @@ _BEYOND = 200
 """How many more a claim looks at, after one that found too few that may go."""
 
 _TRIES = 5
+_TRIES_AT_MAIL = 3
 """How often a message is tried on one connection too many before it waits as for a relay that is
-down: it may be the message, after all."""
+down: it may be the message, after all, and is so sooner when MAIL was refused."""
 
 _log = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ class OutboxDispatcher:
         if self._relay.is_down:  # which may be why there is room
             await asyncio.sleep(self._relay.probe_after(self._probe_every))
             # One that hangs after its dot is no probe.
-            limit = 0 if self._lineup.in_hand > self._delivery.finishing else 1
+            limit = 0 if self._lineup.in_hand > len(self._delivery.dots) else 1
         else:
             limit = self._lineup.room
         rung = self._database.bell.rung(outbox.BELL)
@@ -257,14 +258,16 @@ class OutboxDispatcher:
         if self._now() > waiting.until - self._claim_lease / 2:
             await self._give_back([_held(claim)])
             return None
-        begun = self._relay.begin()
+        begun = self._relay.begin(claim.id)
         result = await self._delivery.attempt(claim)
-        heard = self._relay.note(result.report, begun, self._delivery.finishing)
+        heard = self._relay.note(result.report, begun, self._delivery.dots.values())
         if heard is Heard.LOST:
             await self._return_all(self._lineup.clear())
-        if heard is Heard.CROWDED and waiting.tried + 1 < _TRIES:
+        tries = _TRIES_AT_MAIL if result.report.phase is Phase.MAIL else _TRIES
+        if heard is Heard.CROWDED and waiting.tried + 1 < tries:
             self._unsent.add(_held(claim))
             self._lineup.put_back(waiting)
+            await asyncio.sleep(self._relay.pause)
             return None
         return result
 

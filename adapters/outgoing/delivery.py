@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -38,13 +39,13 @@ class _Mark(NamedTuple):
 
 class Delivery:
     """Sends claimed messages; what it broke off before the final dot is in `dotless`.
-    `finishing` counts those that wait for the reply to theirs."""
+    `dots` are the instants (monotonic seconds) of those that wait for the reply to theirs."""
 
     def __init__(
         self, database: Database, mailer: Mailer, signer: Signer | None, timing: Timing
     ) -> None:
         self.dotless: set[Held] = set()
-        self.finishing = 0
+        self.dots: dict[Held, float] = {}
         self._database = database
         self._mailer = mailer
         self._signer = signer
@@ -76,7 +77,8 @@ class Delivery:
             nonlocal may_be_out
             # From here to the dot the mailer never waits, so that nothing can come between.
             may_be_out = await self._may_finish(_Mark(_held(claim), signature))
-            self.finishing += may_be_out
+            if may_be_out:
+                self.dots[_held(claim)] = time.monotonic()
             return may_be_out
 
         try:
@@ -95,7 +97,7 @@ class Delivery:
             phase = Phase.DOT if may_be_out else Phase.BODY
             return Report(phase=phase, reply=f"broke off: {type(fault).__name__}")
         finally:
-            self.finishing -= may_be_out
+            self.dots.pop(_held(claim), None)
 
     async def _signature(self, claim: Claim) -> str | None:
         """That of the first attempt, whatever key is used by now: all attempts have the same

@@ -3,10 +3,11 @@ and by how many connections at once."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum, auto
+from typing import NamedTuple
 
-from domain.outbox.model import Report
+from domain.outbox.model import Phase, Report
 from domain.outbox.rules import is_about_the_relay
 
 _ALIVE_FOR = 60.0
@@ -14,6 +15,15 @@ _ALIVE_FOR = 60.0
 
 _ALL_AGAIN = 5.0
 """Seconds in which the number of senders would grow from none to all."""
+
+_LATELY = 5.0
+"""Seconds in which a message that was taken, or has its final dot, says that the relay goes on."""
+
+_SEVERAL = 3
+"""Messages refused at MAIL, and none taken, that tell of the relay; fewer tell of themselves."""
+
+_PAUSE = 0.1
+"""Seconds between two attempts of a sender while several are refused at MAIL."""
 
 _MOST_DOUBLINGS = 4
 _log = logging.getLogger(__name__)
@@ -28,11 +38,18 @@ class Heard(Enum):
     LOST = auto()
 
 
+class Begun(NamedTuple):
+    """An attempt: of which message, and since when (seconds of the watch's clock)."""
+
+    message: int
+    at: float
+
+
 class RelayWatch:
     """A relay that refuses one connection while others get through has enough of them: half the
     senders go on, and more by and by (additive increase, multiplicative decrease). It is down
     when none gets through: then one message at a time is tried, and the others wait in the queue
-    rather than each finding out for itself.
+    rather than each finding out for itself. A few messages refused at MAIL are neither.
 
     `fault` is what the last attempt met while it is down. `clock` is in seconds, monotonic.
     """
@@ -40,10 +57,12 @@ class RelayWatch:
     def __init__(self, senders: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.fault: str | None = None
         self._senders = senders
+        self._several = min(_SEVERAL, senders + 1)  # a lone sender has few in hand
         self._clock = clock
         self._size = float(senders)
         self._lowered = self._reached = self._lost = float("-inf")
         self._said_no = 0
+        self._refused: set[int] = set()  # at MAIL, since one was taken
         self._is_crowd_known = False
 
     @property
@@ -60,29 +79,50 @@ class RelayWatch:
         first: a relay that answers, and has had enough, is asked more and more seldom."""
         return seconds * float(1 << min(self._said_no, _MOST_DOUBLINGS))
 
-    def begin(self) -> float:
-        """The instant at which an attempt begins, for `note`."""
-        return self._clock()
+    @property
+    def pause(self) -> float:
+        """Seconds that one who was `CROWDED` waits before its next attempt."""
+        return _PAUSE if len(self._refused) >= self._several else 0.0
 
-    def note(self, report: Report, begun: float, in_use: int) -> Heard:
-        """Take in what an attempt came to, which was `begun` then; `in_use`: how many others
-        wait for the reply to their final dot."""
+    def begin(self, message: int) -> Begun:
+        """An attempt that begins now, for `note`."""
+        return Begun(message, self._clock())
+
+    def note(self, report: Report, begun: Begun, dots: Collection[float]) -> Heard:
+        """Take in what the attempt came to that was `begun` then; `dots`: when others, which wait
+        for the reply, had their final dot."""
         if not is_about_the_relay(report):
             self._note_reached()
             return Heard.NOTHING
-        if not self.is_down and begun < self._lowered:  # it began when more were under way
-            return Heard.CROWDED
-        if not self.is_down and self._may_bear_some(report, in_use):
+        if self.is_down:
+            self._note_down(report, begun)
+            return Heard.NOTHING
+        if begun.at < self._lowered or self._may_be_the_message(report, begun):
+            return Heard.CROWDED  # it began when more were under way, or is no news of the relay
+        if self._may_bear_some(report, dots):
             self._lower(_words(report))
             return Heard.CROWDED
-        return self._note_down(report, begun)
+        self._note_lost(report)
+        return Heard.LOST
 
-    def _may_bear_some(self, report: Report, in_use: int) -> bool:
+    def _may_be_the_message(self, report: Report, begun: Begun) -> bool:
+        if report.phase is not Phase.MAIL:
+            return False
+        self._refused.add(begun.message)
+        return len(self._refused) < self._several
+
+    def _may_bear_some(self, report: Report, dots: Collection[float]) -> bool:
         """Whether others get through, or may with fewer of them: a relay that says no is there."""
-        if in_use:
+        now = self._clock()
+        if any(now - dot < _LATELY for dot in dots):
             return True
-        is_there = report.code is not None or self._clock() - self._reached < _ALIVE_FOR
-        return is_there and self._grown() >= 2
+        if report.code is None and now - self._reached >= _ALIVE_FOR:
+            return False
+        if self._reached > self._lowered:
+            return True
+        if report.phase is Phase.MAIL and now - self._reached < _LATELY:
+            return True
+        return self._grown() - len(dots) >= 2  # those that hang use connections, and prove nothing
 
     def _grown(self) -> float:
         if self._size >= self._senders:
@@ -102,18 +142,18 @@ class RelayWatch:
             _log.warning("outbox: the relay can be reached again")
         self.fault = None
         self._said_no = 0
+        self._refused.clear()
         self._reached = self._clock()
 
-    def _note_down(self, report: Report, begun: float) -> Heard:
-        was_down = self.is_down
+    def _note_down(self, report: Report, begun: Begun) -> None:
         self.fault = _words(report)
-        if was_down:
-            if begun >= self._lost:  # not one that was under way already
-                self._said_no = 0 if report.code is None else self._said_no + 1
-            return Heard.NOTHING
+        if begun.at >= self._lost:  # not one that was under way already
+            self._said_no = 0 if report.code is None else self._said_no + 1
+
+    def _note_lost(self, report: Report) -> None:
+        self.fault = _words(report)
         self._lost = self._clock()
         _log.warning("outbox: the relay cannot be reached: %s", self.fault)
-        return Heard.LOST
 
 
 def _words(report: Report) -> str:

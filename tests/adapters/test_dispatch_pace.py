@@ -35,6 +35,7 @@ from tests.patience import until
 
 NO_RELAY = Report(phase=Phase.CONNECT, reply="connection refused")
 TOO_MANY = Report(phase=Phase.CONNECT, code=421, reply="4.7.0 too many connections")
+UNWELL = Report(phase=Phase.MAIL, code=452, reply="4.3.1 insufficient system storage")
 OK = Report(phase=Phase.DONE, code=250)
 ONCE = Postage(on_unknown=OnUnknown.RESEND_ONCE)
 
@@ -171,6 +172,54 @@ async def test_a_message_that_is_always_one_too_many_waits_and_others_go(
 
     async with running(OutboxDispatcher(database, relay, Poked(), senders=6)):
         await are(database, "retry", *["sent"] * 39)
+
+
+@pytest.mark.parametrize("bad", [{1}, {1, 5, 9}])
+async def test_messages_that_are_always_refused_at_mail_wait_and_others_go(
+    database: Database, bad: set[int]
+) -> None:
+    class Picky(Relays):
+        async def _send(self, recipient: str, mark: Callable[[], Awaitable[bool]]) -> Report:
+            self.tried += 1
+            if recipient == "no@example.org":
+                return UNWELL
+            return await super()._send(recipient, mark)
+
+    to = ["no@example.org" if n in bad else "ana@example.org" for n in range(60)]
+    await enqueue(database, *(letter(n, to=one) for n, one in enumerate(to)))
+    relay, faults = Picky(), set()
+    dispatcher = OutboxDispatcher(database, relay, Poked(), senders=1)
+
+    def is_over() -> bool:
+        faults.add(dispatcher.progress().relay_fault)
+        return len(relay.sent) == 60 - len(bad)
+
+    async with running(dispatcher):
+        await until(is_over)
+        await are(database, *("retry" if n in bad else "sent" for n in range(60)))
+
+    assert faults == {None}
+
+
+async def test_a_message_that_hangs_after_its_dot_hides_no_outage(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(Relays):
+        async def _send(self, recipient: str, mark: Callable[[], Awaitable[bool]]) -> Report:
+            if recipient == "slow@example.org":
+                await mark()
+                await asyncio.Event().wait()
+            return NO_RELAY
+
+    monkeypatch.setattr("adapters.outgoing.relay._LATELY", 0.5)
+    await enqueue(database, letter(0, to="slow@example.org"), *(letter(n) for n in range(1, 80)))
+    dispatcher = OutboxDispatcher(database, Hanging(), Poked(), senders=8, poll=0.05)
+
+    task = asyncio.create_task(dispatcher.run())
+    await until(lambda: dispatcher.progress().relay_fault)
+    await until(lambda: dispatcher.progress().in_hand == 1)
+    dispatcher.stop(patience=0.0)
+    await task
 
 
 async def test_a_slow_domain_takes_no_more_connections_than_it_may_have(
