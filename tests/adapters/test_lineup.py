@@ -82,7 +82,9 @@ async def test_domains_that_were_seen_cost_nothing() -> None:
         await passes_through(lineup, [claim(n) for n in range(200)])
         return time.process_time() - begun
 
+    one = claim(1)
+    seen = [one.model_copy(update={"domain": f"d{n}.example.org"}) for n in range(30_000)]
     before = await cost()
-    await passes_through(lineup, [claim(n, f"d{n}.example.org") for n in range(10_000)])
+    await passes_through(lineup, seen)
 
     assert min([await cost() for _ in range(3)]) < before * 3 + 0.01
