@@ -248,8 +248,10 @@ def _once(
     return outcomes
 
 
-def _place(one: _Addressed) -> tuple[str, str]:
-    return (one.capability.stream, one.recipient.lower()) if one.capability else ("", "")
+def _place(one: _Addressed) -> tuple[str, int, str]:
+    if one.capability is None:
+        return "", 0, ""
+    return one.capability.stream, one.capability.party, one.recipient.lower()
 
 
 def _name_of(capability: Capability) -> str:
