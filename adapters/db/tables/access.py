@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from adapters.db.columns import Json
-from adapters.db.tables.making import at, maybe, maybe_at, metadata, text
+from adapters.db.tables.making import at, index_where, maybe, maybe_at, metadata, text
 
 webhooks = sa.Table(
     "webhooks",
@@ -39,12 +39,7 @@ deliveries = sa.Table(
     at("created_at"),
     maybe_at("delivered_at"),
     sa.UniqueConstraint("webhook_id", "position"),
-    sa.Index(
-        "ix_deliveries_due",
-        "next_at",
-        sqlite_where=sa.text("state = 'pending'"),
-        postgresql_where=sa.text("state = 'pending'"),
-    ),
+    index_where("ix_deliveries_due", "state = 'pending'", "next_at"),
 )
 
 api_keys = sa.Table(

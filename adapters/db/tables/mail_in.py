@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from adapters.db.columns import Json, RowId
-from adapters.db.tables.making import at, maybe, maybe_at, metadata, number, text
+from adapters.db.tables.making import at, index_where, maybe, maybe_at, metadata, number, text
 from domain.access import OPERATOR
 
 inbox = sa.Table(
@@ -33,26 +33,10 @@ inbox = sa.Table(
     sa.Index("ix_inbox_stream", "stream", "id"),
     # What an address holds is counted at every RCPT; rows would have to be read past `raw`.
     sa.Index("ix_inbox_token", "stream", "party", "purpose", "received_at", "read_at"),
-    sa.Index(
-        "ix_inbox_unread",
-        "id",
-        sqlite_where=sa.text("read_at IS NULL"),
-        postgresql_where=sa.text("read_at IS NULL"),
-    ),
-    sa.Index(
-        "ix_inbox_unreadable",
-        "owner",
-        "id",
-        sqlite_where=sa.text("verdict = 'unreadable'"),
-        postgresql_where=sa.text("verdict = 'unreadable'"),
-    ),
+    index_where("ix_inbox_unread", "read_at IS NULL", "id"),
+    index_where("ix_inbox_unreadable", "verdict = 'unreadable'", "owner", "id"),
     # Finding what to forget does not read past what was forgotten long ago.
-    sa.Index(
-        "ix_inbox_raw",
-        "received_at",
-        sqlite_where=sa.text("raw_forgotten_at IS NULL"),
-        postgresql_where=sa.text("raw_forgotten_at IS NULL"),
-    ),
+    index_where("ix_inbox_raw", "raw_forgotten_at IS NULL", "received_at"),
     sqlite_autoincrement=True,
 )
 
@@ -78,18 +62,8 @@ quarantine = sa.Table(
     text("owner", server_default=OPERATOR),
     text("holding", server_default=""),  # what it counts against: an address, or a way in
     sa.Index("ix_quarantine_state", "state", "owner", "id"),
-    sa.Index(
-        "ix_quarantine_holding",
-        "holding",
-        sqlite_where=sa.text(IS_HELD),
-        postgresql_where=sa.text(IS_HELD),
-    ),
-    sa.Index(
-        "ix_quarantine_raw",
-        "received_at",
-        sqlite_where=sa.text("raw_forgotten_at IS NULL"),
-        postgresql_where=sa.text("raw_forgotten_at IS NULL"),
-    ),
+    index_where("ix_quarantine_holding", IS_HELD, "holding"),
+    index_where("ix_quarantine_raw", "raw_forgotten_at IS NULL", "received_at"),
     sqlite_autoincrement=True,
 )
 

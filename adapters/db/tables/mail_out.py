@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from adapters.db.columns import RowId
-from adapters.db.tables.making import at, maybe, maybe_at, metadata, text
+from adapters.db.tables.making import at, index_where, maybe, maybe_at, metadata, text
 
 IS_APART = (
     "state IN ('retry', 'held', 'uncertain', 'failed',"
@@ -74,49 +74,15 @@ outbox = sa.Table(
     maybe_at("raw_forgotten_at"),  # it has no row in `outbox_raw` since
     sa.UniqueConstraint("kind", "subject", "occasion", "recipient"),
     sa.Index("ix_outbox_subject", "subject"),
-    sa.Index(
-        "ix_outbox_raw",
-        sa.text(ENDED_AT),
-        sqlite_where=sa.text(KEEPS_RAW_IN_VAIN),
-        postgresql_where=sa.text(KEEPS_RAW_IN_VAIN),
-    ),
+    index_where("ix_outbox_raw", KEEPS_RAW_IN_VAIN, sa.text(ENDED_AT)),
     sa.Index("ix_outbox_owner_id", "owner", "id"),
     sa.Index("ix_outbox_recipient", "folded_recipient", "sent_at"),
-    sa.Index(
-        "ix_outbox_due",
-        "priority",
-        "next_at",
-        sqlite_where=sa.text("state IN ('queued', 'retry', 'held')"),
-        postgresql_where=sa.text("state IN ('queued', 'retry', 'held')"),
-    ),
-    sa.Index(
-        "ix_outbox_leased",
-        "lease_until",
-        sqlite_where=sa.text("state IN ('claimed', 'sending')"),
-        postgresql_where=sa.text("state IN ('claimed', 'sending')"),
-    ),
-    sa.Index(
-        "ix_outbox_uncertain",
-        "subject",
-        sqlite_where=sa.text("state = 'uncertain'"),
-        postgresql_where=sa.text("state = 'uncertain'"),
-    ),
+    index_where("ix_outbox_due", "state IN ('queued', 'retry', 'held')", "priority", "next_at"),
+    index_where("ix_outbox_leased", "state IN ('claimed', 'sending')", "lease_until"),
+    index_where("ix_outbox_uncertain", "state = 'uncertain'", "subject"),
     # What is seldom, found among very many that were sent.
-    sa.Index(
-        "ix_outbox_apart",
-        "owner",
-        "state",
-        "id",
-        sqlite_where=sa.text(IS_APART),
-        postgresql_where=sa.text(IS_APART),
-    ),
-    sa.Index(
-        "ix_outbox_attention",
-        "owner",
-        "id",
-        sqlite_where=sa.text(NEEDS_ATTENTION),
-        postgresql_where=sa.text(NEEDS_ATTENTION),
-    ),
+    index_where("ix_outbox_apart", IS_APART, "owner", "state", "id"),
+    index_where("ix_outbox_attention", NEEDS_ATTENTION, "owner", "id"),
     sqlite_autoincrement=True,
 )
 

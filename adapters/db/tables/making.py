@@ -36,3 +36,10 @@ def maybe_at(name: str) -> sa.Column[object]:
 def number(name: str, **options: object) -> sa.Column[int]:
     """A whole number that is always there."""
     return sa.Column(name, sa.BigInteger, nullable=False, **options)  # type: ignore[arg-type]  # passed on
+
+
+def index_where(name: str, condition: str, *columns: str | sa.TextClause) -> sa.Index:
+    """An index of the rows for which `condition` holds, which queries must say in the same words
+    to be served by it."""
+    where = sa.text(condition)
+    return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)

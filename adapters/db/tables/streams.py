@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from adapters.db.columns import Json, RowId
-from adapters.db.tables.making import at, maybe, maybe_at, metadata, number, text
+from adapters.db.tables.making import at, index_where, maybe, maybe_at, metadata, number, text
 
 installation = sa.Table(
     "installation",
@@ -83,12 +83,6 @@ inputs = sa.Table(
     sa.Index("ix_inputs_stream_id", "stream", "id"),
     sa.Index("ix_inputs_inbox_id", "inbox_id"),
     # Taking inputs and sweeping for untaken ones stay cheap however long the table grows.
-    sa.Index(
-        "ix_inputs_untaken",
-        "stream",
-        "id",
-        sqlite_where=sa.text("taken_at IS NULL"),
-        postgresql_where=sa.text("taken_at IS NULL"),
-    ),
+    index_where("ix_inputs_untaken", "taken_at IS NULL", "stream", "id"),
     sqlite_autoincrement=True,
 )
