@@ -79,44 +79,16 @@ class Places:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held: Counter[str] = Counter()
-
-    @contextmanager
-    def held(self, name: str) -> Iterator[None]:
-        """Hold one place of `name` meanwhile. Raises `TooMany` when all are taken."""
-        if self._held[name] >= self._most:
-            raise TooMany(f"{self._most} streams are open with this key; close one first.", 15)
-        self._held[name] += 1
-        try:
-            yield
-        finally:
-            self._held[name] -= 1
-            if not self._held[name]:
-                del self._held[name]
-
-
-class Room:
-    """Places for what takes much memory: `most` in all, and `each` for one caller, so that nobody
-    takes all of them. A caller of None may."""
-
-    def __init__(self, most: int, each: int) -> None:
-        self._most = most
-        self._each = each
         self._held: Counter[str | None] = Counter()
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._held
-
     def check(self, name: str | None) -> None:
-        """Raises `Unavailable` when there is no place for `name`; takes none."""
-        is_full = self._held.total() >= self._most
-        if is_full or (name is not None and self._held[name] >= self._each):
-            raise Unavailable("Many large mails are just coming in; send this one again soon.")
+        """Raises `TooMany` when `name` has all its places; takes none."""
+        if self._held[name] >= self._most:
+            raise TooMany(f"{self._most} streams are open with this key; close one first.", 15)
 
     @contextmanager
     def held(self, name: str | None) -> Iterator[None]:
-        """Hold one place meanwhile. Raises `Unavailable` when there is none for `name`."""
+        """Hold one place of `name` meanwhile. Raises what `check` does."""
         self.check(name)
         self._held[name] += 1
         try:
@@ -125,6 +97,25 @@ class Room:
             self._held[name] -= 1
             if not self._held[name]:
                 del self._held[name]
+
+
+class Room(Places):
+    """Places for what takes much memory: `in_all` of them, and `each` for one caller, so that
+    nobody takes all. A caller of None may."""
+
+    def __init__(self, in_all: int, each: int) -> None:
+        super().__init__(each)
+        self._in_all = in_all
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._held
+
+    def check(self, name: str | None) -> None:
+        """Raises `Unavailable` when there is no place for `name`; takes none."""
+        is_full = self._held.total() >= self._in_all
+        if is_full or (name is not None and self._held[name] >= self._most):
+            raise Unavailable("Many large mails are just coming in; send this one again soon.")
 
 
 @dataclass(frozen=True)
