@@ -217,6 +217,11 @@ def derive_token(secret: bytes, capability: Capability) -> str:
     return base64.b32encode(digest).decode().lower()[:TOKEN_LENGTH]
 
 
+def nameless(address: str) -> str:
+    """What stands for a mail address, in any case, where nobody may be named: 32 hex digits."""
+    return hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
+
+
 def token_hash(purpose: Purpose, token: str) -> str:
     """What the database keeps of a token; the purpose is part of it."""
     return hashlib.sha256(f"{purpose}:{token.lower()}".encode()).hexdigest()

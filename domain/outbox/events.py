@@ -4,11 +4,11 @@ A meeting's mails are told of by the meeting's events. Type names and fields are
 facts name the kind, subject and occasion that the integrator chose, and nobody.
 """
 
-import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from domain.access import nameless
 from domain.journal import NewEvent
 from domain.outbox.model import DeliveryFate, MessageState
 
@@ -79,8 +79,7 @@ def external_owner(stream: str) -> str | None:
 def returning_stream(stream: str, address: str) -> str:
     """The stream that what comes back of an integrator's mails about `stream` to one address is
     kept under: what one recipient was told must not speak of another's mail. It names nobody."""
-    digest = hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
-    return f"{stream}/to/{digest}"
+    return f"{stream}/to/{nameless(address)}"
 
 
 def is_external(stream: str) -> bool:

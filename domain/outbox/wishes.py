@@ -1,7 +1,6 @@
 """Whoever is written to, as the page for their wishes shows them."""
 
-import hashlib
-
+from domain.access import nameless
 from domain.postage import MailWish
 from domain.values import Frozen
 
@@ -10,8 +9,7 @@ _GENERAL = "recipient/"
 
 def general_stream(owner: str, address: str) -> str:
     """The stream of whoever gets an owner's general mail at `address`; it names nobody."""
-    digest = hashlib.sha256(address.casefold().encode()).hexdigest()[:32]
-    return f"{_GENERAL}{owner}/{digest}"
+    return f"{_GENERAL}{owner}/{nameless(address)}"
 
 
 def general_owner(stream: str) -> str | None:
