@@ -123,15 +123,16 @@ class DoneRetention:
                 raise
 
     async def _is_over(self, folder: DoneFolder, uid: int) -> bool:
-        raw = await self._in_thread(lambda: folder.fetch(uid))
-        if raw is None:
+        found = await self._in_thread(lambda: folder.fetch(uid))
+        if found is None:
             return False
+        raw = with_crlf(found)  # as it was kept
         envelope = envelope_of(raw, self._mail_domain, self._feedback_address)
         recipients = envelope.recipients or ("",)
         if all(self._is_probe(one) for one in recipients):  # which is kept for a day
             return True
         reported = reported_address(raw, self._mail_domain) if self._feedback_address else None
-        keys = self._keys(with_crlf(raw), (*recipients, *filter(None, [reported])))
+        keys = self._keys(raw, (*recipients, *filter(None, [reported])))
         return await self._database.read(lambda c: raw_mail.is_forgotten(c, keys))
 
     def _is_probe(self, recipient: str) -> bool:
