@@ -19,6 +19,7 @@ from adapters.supervisor.pulse import answers, reached_at
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.tenure import AlreadyUp, Tenure
 from domain.errors import BadInput, Unavailable
+from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,12 +88,6 @@ async def tenure(tmp_path: Path) -> AsyncIterator[Tenure]:
     held = Tenure.claim(tmp_path)
     yield held
     held.release()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # a process tells strangers nothing of its end
-            await asyncio.sleep(0.02)
 
 
 def diary(tmp_path: Path, word: str) -> list[str]:

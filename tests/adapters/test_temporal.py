@@ -1,7 +1,7 @@
 """Promises of the relay, against a real Temporal server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from domain.meetings.messages import MeetingRef
 from domain.sagas import SAGA_QUEUE
 from tests import needs
 from tests.adapters.temporal_process import Server
+from tests.patience import until
 
 pytestmark = needs.TEMPORAL
 
@@ -88,12 +89,9 @@ async def running(relay: Relay) -> AsyncIterator[None]:
 
 async def result_of(client: Client, stream: str) -> str:
     """The result of the saga of `stream`, once a poke has started it."""
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(RPCError):
-                result: str = await client.get_workflow_handle(stream).result()
-                return result
-            await asyncio.sleep(0.05)
+    await until_started(client, stream)
+    result: str = await client.get_workflow_handle(stream).result()
+    return result
 
 
 async def signals_of(client: Client, stream: str) -> int:
@@ -101,12 +99,6 @@ async def signals_of(client: Client, stream: str) -> int:
     return sum(
         event.HasField("workflow_execution_signaled_event_attributes") for event in history.events
     )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # the condition may hang on anything
-            await asyncio.sleep(0.02)
 
 
 async def test_a_poke_starts_the_saga_of_its_stream_with_its_reference(client: Client) -> None:
@@ -132,12 +124,12 @@ async def test_a_killed_workers_task_is_given_to_another_within_seconds(client: 
 
 
 async def until_started(client: Client, stream: str) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            with suppress(RPCError):
-                await client.get_workflow_handle(stream).describe()
-                return
-            await asyncio.sleep(0.02)
+    async def is_started() -> bool:
+        with suppress(RPCError):
+            return bool(await client.get_workflow_handle(stream).describe())
+        return False
+
+    await until(is_started)
 
 
 async def test_many_pokes_of_one_stream_become_few_signals(client: Client) -> None:

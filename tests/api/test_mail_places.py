@@ -165,7 +165,7 @@ async def test_a_place_is_not_kept_by_an_octet_now_and_then(
 async def test_a_body_may_take_longer_as_long_as_it_comes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.mail_bodies.STILL_FOR", 0.5)
+    monkeypatch.setattr("api.mail_bodies.STILL_FOR", 1.0)
     mail = LARGE + b"x" * 8 * LEAST_WITH_A_PLACE
 
     async def steady() -> AsyncIterator[bytes]:

@@ -66,25 +66,24 @@ async def test_asking_goes_on_after_a_write_was_cancelled() -> None:
     assert await batched.ask(2) == 2
 
 
-async def test_those_woken_by_one_answer_ask_together_again() -> None:
-    """Each goes on by a task of its own, as senders do; they share the next commit as well."""
+async def test_those_woken_within_some_turns_of_the_loop_ask_together() -> None:
+    """Senders that hear one commit go on by tasks of their own, not all in one turn."""
     batches: list[list[int]] = []
 
     async def write(items: Sequence[int]) -> list[int]:
         batches.append(sorted(items))
-        await asyncio.sleep(0)
         return list(items)
 
     batched = Batched(write)
 
-    async def ask_later(number: int) -> None:
-        await asyncio.create_task(batched.ask(number))
-        await asyncio.create_task(asyncio.sleep(0))
-        await batched.ask(10 + number)
+    async def ask_after(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await batched.ask(turns)
 
-    await asyncio.gather(*(ask_later(number) for number in range(3)))
+    await asyncio.gather(*(ask_after(turns) for turns in range(4)))
 
-    assert batches == [[0, 1, 2], [10, 11, 12]]
+    assert batches == [[0, 1, 2, 3]]
 
 
 async def test_nobody_waits_for_a_write_that_was_cancelled_before_it_began() -> None:

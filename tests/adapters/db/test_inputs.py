@@ -15,6 +15,7 @@ from adapters.db.database import Database
 from domain.errors import NotFound
 from domain.meetings.messages import Effect, InputOutcome, Refresh, Unintelligible
 from tests.adapters.db.orders import NOW
+from tests.patience import until
 
 STREAM = "meeting/1"
 BODY = Refresh(party=1).model_dump(mode="json")
@@ -181,11 +182,7 @@ async def test_inputs_of_a_stream_are_acknowledged_in_the_order_of_their_ids(
 async def waiting_for_a_lock(database: Database) -> None:
     """Returns when a transaction waits for an advisory lock."""
     waits = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-    async with asyncio.timeout(10):
-        while True:
-            if await database.read(lambda c: c.execute(waits).scalar_one()):
-                return
-            await asyncio.sleep(0.01)
+    await until(lambda: database.read(lambda c: c.execute(waits).scalar_one()))
 
 
 async def test_an_unknown_input_is_not_found(database: Database) -> None:

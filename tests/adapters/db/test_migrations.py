@@ -1,5 +1,6 @@
 """Migrations lead exactly where the code's schema is, and nothing works half migrated."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -152,6 +153,19 @@ def test_a_file_that_is_no_database_is_said_to_be_one(tmp_path: Path) -> None:
     assert "not a database" in refused.value.reason
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
+) -> Iterator[str]:
+    """The URL of a database without a schema."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'old.db'}"
+        return
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
 def _migrate_to(url: str, revision: str) -> sa.Engine:
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     config = Config()
@@ -172,13 +186,8 @@ _OLD_ROW = sa.text(
 )
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-async def test_mail_of_a_database_of_the_ground_floor_goes_on_as_it_was(
-    engine: str, tmp_path: Path, postgres_server: PostgresServer
-) -> None:
-    name = postgres_server.create() if engine == "postgresql" else ""
-    url = postgres_server.url(name) if name else f"sqlite:///{tmp_path / 'old.db'}"
-    old = _migrate_to(url, "0001")
+async def test_mail_of_a_database_of_the_ground_floor_goes_on_as_it_was(empty: str) -> None:
+    old = _migrate_to(empty, "0001")
     states = {"queued": 0, "retry": 2, "sent": 1, "failed": 1, "uncertain": 1}
     with old.begin() as c:
         for state, attempts in states.items():
@@ -186,16 +195,14 @@ async def test_mail_of_a_database_of_the_ground_floor_goes_on_as_it_was(
             c.execute(_OLD_ROW, {"state": state, "attempts": attempts, "raw": b"x", "sent": sent})
     old.dispose()
 
-    migrate(url)
+    migrate(empty)
 
-    database = open_database(url)
+    database = open_database(empty)
     claims = await database.write(
         lambda c: outbox_claims.claim(c, "one", 10, NOON, NOON + timedelta(minutes=5))
     )
     rows = await database.read(lambda c: c.execute(sa.select(outbox).order_by(outbox.c.id)).all())
     await database.close()
-    if name:
-        postgres_server.drop(name)
     assert [one.attempt for one in claims] == [1, 3]
     assert [one.raw for one in claims] == [b"x", b"x"]
     assert [one.on_unknown for one in claims] == ["hold", "hold"]  # as they were promised
@@ -226,13 +233,8 @@ _OLD_TOKEN = sa.text(
 )
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-async def test_mail_that_came_before_is_its_owners(
-    engine: str, tmp_path: Path, postgres_server: PostgresServer
-) -> None:
-    name = postgres_server.create() if engine == "postgresql" else ""
-    url = postgres_server.url(name) if name else f"sqlite:///{tmp_path / 'old.db'}"
-    old = _migrate_to(url, "0002")
+async def test_mail_that_came_before_is_its_owners(empty: str) -> None:
+    old = _migrate_to(empty, "0002")
     streams = ("meeting/7f3a", "external/club/order/7", "recipient/club/5e", "probe/1")
     with old.begin() as c:
         c.execute(_OLD_MEETING)
@@ -242,13 +244,11 @@ async def test_mail_that_came_before_is_its_owners(
             c.execute(_OLD_TOKEN, {"hash": f"{at}", "generation": generation, "at": at})
     old.dispose()
 
-    migrate(url)
+    migrate(empty)
 
-    database = open_database(url)
+    database = open_database(empty)
     query = sa.select(inbox.c.owner, inbox.c.generation).order_by(inbox.c.id)
     rows = await database.read(lambda c: c.execute(query).all())
     await database.close()
-    if name:
-        postgres_server.drop(name)
     assert [row.owner for row in rows] == ["shop", "club", "club", "main"]
     assert [row.generation for row in rows] == [2, 1, 1, 1]  # the newest when it came

@@ -179,3 +179,14 @@ async def test_what_only_the_owner_lifts_outlives_a_wish_that_is_taken_back(
             assert left == [one for one in found if one.reason is not WISHED], address
 
     await database.write(work)
+
+
+async def test_a_page_of_one_owner_reads_no_others(sqlite_database: Database) -> None:
+    plan = sa.text(
+        "EXPLAIN QUERY PLAN SELECT id FROM suppressions WHERE owner = 'main'"
+        " AND lifted_at IS NULL AND id < 9 ORDER BY id DESC LIMIT 50"
+    )
+
+    steps = await sqlite_database.read(lambda c: str(c.execute(plan).all()))
+
+    assert "ix_suppressions_owner_id" in steps

@@ -44,6 +44,12 @@ async def are_forgotten(database: Database) -> None:
     await database.write(lambda c: raw_mail.forget(c, LATER - KEEP_FOR, LATER, 100))
 
 
+async def are_over(database: Database) -> None:
+    """They were read, and their time went by."""
+    await are_read(database)
+    await are_forgotten(database)
+
+
 def retention(
     database: Database, server: ImapServer, at_once: int = 200, feedback_address: str = ""
 ) -> DoneRetention:
@@ -64,8 +70,7 @@ async def test_what_the_database_has_forgotten_is_deleted(
     nobodys = letter(3, "somebody@example.org")
     unstamped = letter(4).split(b"\r\n", 2)[2]
     await taken(sqlite_database, server, letter(1), letter(2), nobodys, unstamped)
-    await are_read(sqlite_database)
-    await are_forgotten(sqlite_database)
+    await are_over(sqlite_database)
 
     assert not await retention(sqlite_database, server).look()
 
@@ -91,8 +96,7 @@ async def test_a_report_to_the_feedback_address_goes_as_well(
     to = "feedback@example.net"
     repeats = letter(2, to) + f"\r\nOriginal-Mail-From: <{address(Purpose.BOUNCE)}>\r\n".encode()
     await taken(sqlite_database, server, letter(1, to), repeats, feedback_address=to)
-    await are_read(sqlite_database)
-    await are_forgotten(sqlite_database)
+    await are_over(sqlite_database)
 
     await retention(sqlite_database, server, feedback_address=to).look()
 
@@ -103,8 +107,7 @@ async def test_what_is_not_old_enough_is_not_looked_at(
     server: ImapServer, sqlite_database: Database
 ) -> None:
     await taken(sqlite_database, server, letter(1))
-    await are_read(sqlite_database)
-    await are_forgotten(sqlite_database)
+    await are_over(sqlite_database)
     early = DoneRetention(sqlite_database, server.account, DOMAIN, KEEP_FOR)
 
     await early.look()
@@ -116,8 +119,7 @@ async def test_what_people_keep_there_and_elsewhere_is_theirs(
     server: ImapServer, sqlite_database: Database
 ) -> None:
     await taken(sqlite_database, server, letter(1))
-    await are_read(sqlite_database)
-    await are_forgotten(sqlite_database)
+    await are_over(sqlite_database)
     past = TODAY - timedelta(days=400)
     theirs = letter(7), letter(8, "me@example.org")
     await asyncio.to_thread(lambda: server.put(*theirs, folder=DONE, at=past))
@@ -147,8 +149,7 @@ async def test_one_look_is_bounded_and_the_next_goes_on(
 ) -> None:
     """What must stay is not looked at again and again instead."""
     await taken(sqlite_database, server, letter(1))
-    await are_read(sqlite_database)
-    await are_forgotten(sqlite_database)
+    await are_over(sqlite_database)
     past = TODAY - timedelta(days=400)
     with server.client() as client:
         await asyncio.to_thread(client.delete_folder, DONE)
@@ -177,8 +178,7 @@ async def test_a_mail_that_is_not_given_keeps_no_other_from_being_deleted(
     fault: Exception,
 ) -> None:
     await taken(sqlite_database, server, letter(1), letter(2))
-    await are_read(sqlite_database)
-    await are_forgotten(sqlite_database)
+    await are_over(sqlite_database)
     cleaner, real = retention(sqlite_database, server), DoneFolder.fetch
 
     def fetch(folder: DoneFolder, uid: int) -> bytes | None:
